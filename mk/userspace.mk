@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: GPL-2.0 OR MIT
+# Programs and unit tests. A file dropped into a room is built: no list to keep.
+
+lib_src := $(wildcard userspace/lib/*.c) $(wildcard kmod/classifier/*.c)
+cli_src := $(wildcard userspace/cli/*.c)
+agent_src := $(wildcard userspace/agent/*.c)
+unit_src := $(wildcard selftests/unit/*.c)
+tool_src := $(wildcard selftests/tools/*.c)
+fuzz_src := $(wildcard selftests/fuzz/*.c)
+
+obj = $(patsubst %.c,$(O)/obj/%.o,$(1))
+all_src := $(lib_src) $(cli_src) $(agent_src) $(unit_src) $(tool_src) $(fuzz_src)
+
+lib_a := $(O)/libmerlon.a
+libs := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
+unit_bin := $(patsubst selftests/unit/%.c,$(O)/unit/%,$(unit_src))
+tool_bin := $(patsubst selftests/tools/%.c,$(O)/tools/%,$(tool_src))
+fuzz_bin := $(patsubst selftests/fuzz/%.c,$(O)/fuzz/%,$(fuzz_src))
+
+programs := $(if $(cli_src),$(O)/merlon) $(if $(agent_src),$(O)/merlond)
+
+.PHONY: programs unit-programs tools fuzz-programs
+programs: $(programs)
+unit-programs: $(unit_bin) ## build the unit tests
+tools: $(tool_bin)
+fuzz-programs: $(fuzz_bin)
+
+$(O)/obj/%.o: %.c mk/flags.mk VERSION
+	@mkdir -p $(@D)
+	@echo "  CC      $(SAN) $<"
+	@$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(lib_a): $(call obj,$(lib_src))
+	@rm -f $@
+	@ar rcs $@ $^
+
+$(O)/merlon: $(call obj,$(cli_src)) $(lib_a)
+	@echo "  LD      $(SAN) $@"
+	@$(CC) $(CFLAGS) $(LINKOPT) -o $@ $^ $(libs)
+
+$(O)/merlond: $(call obj,$(agent_src)) $(lib_a)
+	@echo "  LD      $(SAN) $@"
+	@$(CC) $(CFLAGS) $(LINKOPT) -o $@ $^ $(libs)
+
+$(O)/unit/%: $(O)/obj/selftests/unit/%.o $(lib_a)
+	@mkdir -p $(@D)
+	@$(CC) $(CFLAGS) $(LINKOPT) -o $@ $^ $(libs) -lcmocka
+
+$(O)/tools/%: $(O)/obj/selftests/tools/%.o $(lib_a)
+	@mkdir -p $(@D)
+	@$(CC) $(CFLAGS) $(LINKOPT) -o $@ $^ $(libs) -lpcap
+
+# libFuzzer programs: SAN=fuzz alone
+$(O)/fuzz/%: $(O)/obj/selftests/fuzz/%.o $(lib_a)
+	@mkdir -p $(@D)
+	@$(CC) $(CFLAGS) $(LINKOPT) -fsanitize=fuzzer -o $@ $^ $(libs)
+
+.SECONDARY: $(call obj,$(all_src))
+-include $(patsubst %.o,%.d,$(call obj,$(all_src)))
