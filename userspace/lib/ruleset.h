@@ -57,6 +57,12 @@ struct ml_owner {
 	uint8_t tunnel;		/* from 1 */
 };
 
+/* What a person calls an address: the names of nodes, for events and answers. */
+struct ml_name {
+	struct ml_prefix prefix;
+	char *name;
+};
+
 struct ml_ruleset {
 	struct ml_set *sets;
 	size_t set_count;
@@ -66,9 +72,12 @@ struct ml_ruleset {
 	size_t tunnel_count;
 	struct ml_owner *owners;	/* ascending by prefix as in struct ml_set; prefixes differ */
 	size_t owner_count;
+	struct ml_name *names;	/* ascending by prefix as in struct ml_set */
+	size_t name_count;
 	bool reject_unmatched;
 };
 
+/* Frees what @ruleset holds, names included, and zeroes it; not @ruleset itself. */
 void ml_ruleset_free(struct ml_ruleset *ruleset);
 
 /* A packet as rules see it. */

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A policy: what an author writes, in HuJSON (docs/policy.md has the
+ * language). This is the front end: text in, names resolved, rulesets out.
+ */
+#ifndef ML_POLICY_H
+#define ML_POLICY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <jansson.h>
+
+#include "error.h"
+#include "ruleset.h"
+
+#define ML_POLICY_MAX_BYTES (64u << 20)	/* of a policy source */
+
+struct ml_policy;	/* opaque; immutable once parsed */
+
+/**
+ * ml_policy_parse - read and check a policy source
+ * @file: its name, for errors
+ * @text: HuJSON, UTF-8, not NUL-terminated
+ * @length: in bytes, at most ML_POLICY_MAX_BYTES
+ *
+ * Everything that can be known without running the tests is checked: syntax,
+ * unknown keys, undefined names, addresses, ports, cycles of groups. The first
+ * error is reported with line and column and what was expected.
+ * Return: 0, -EINVAL, -EOPNOTSUPP (a section of Tailscale's that Merlon does
+ * not have, named), -E2BIG, -ENOMEM.
+ */
+int ml_policy_parse(const char *file, const char *text, size_t length,
+		    struct ml_policy **ret, struct ml_error *error);
+void ml_policy_free(struct ml_policy *policy);
+
+/* The nodes of a policy in canonical order (byte order of names). */
+size_t ml_policy_node_count(const struct ml_policy *policy);
+const char *ml_policy_node_name(const struct ml_policy *policy, size_t index);
+
+/**
+ * ml_policy_ruleset - what the policy means for one node
+ * @node: its name; NULL where the policy has no nodes section
+ * @ret: untouched on failure; free with ml_ruleset_free()
+ *
+ * Return: 0, -ENOENT (no such node), -EINVAL, -E2BIG, -ENOMEM.
+ */
+int ml_policy_ruleset(const struct ml_policy *policy, const char *node,
+		      struct ml_ruleset *ret, struct ml_error *error);
+
+/**
+ * ml_policy_node_json - the node's part of its bundle, but for the policy image
+ *
+ * A jansson object: {"addresses": [...], "allowances": {...}, "dns": {...},
+ * "exit": {...}, "peers": [...], "routes": [...], "scope": "tunnels",
+ * "tunnels": [...]}; keys that do not apply are left out. Caller owns it.
+ */
+
+int ml_policy_node_json(const struct ml_policy *policy, const char *node,
+			json_t **ret, struct ml_error *error);
+
+/* The outcome of one case of the policy's own `tests`. */
+struct ml_policy_case {
+	unsigned int line;
+	const char *source;	/* as written; belongs to the policy */
+	const char *destination;
+	bool want_allow, got_allow;
+	uint64_t rule_id;	/* the winner; 0: no rule */
+};
+
+/**
+ * ml_policy_test - run the policy's `tests` through compiler and classifier
+ * @report: called for every case, or NULL
+ *
+ * Return: 0 all as wanted; -EPERM: at least one is not (the first is in
+ * @error); other: as ml_policy_ruleset().
+ */
+int ml_policy_test(const struct ml_policy *policy,
+		   void (*report)(const struct ml_policy_case *result, void *arg),
+		   void *arg, struct ml_error *error);
+
+#endif
