@@ -42,6 +42,8 @@ install-programs: programs
 	done
 
 install-module-source:
+	install -D -m 755 packaging/libexec/refuse-while-armed \
+		$(DESTDIR)/usr/lib/merlon/refuse-while-armed
 	install -d $(MODULE_SOURCE)
 	cp -a kmod/. $(MODULE_SOURCE)/
 	install -d $(MODULE_SOURCE)/uapi
