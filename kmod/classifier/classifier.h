@@ -5,8 +5,10 @@
  * under KUnit from this one source; what differs is in env.h.
  *
  *   image.c     bytes -> view      every field and bound checked, linear
- *   tables.c    view  -> tables    hashes, tries, rows; killable
+ *   tables*.c   view  -> tables    hashes, tries, rows; killable
  *   classify.h  tables + tuple -> verdict; no lock, no allocation, no list
+ *   classify.c  the same step by step, and what tables tell
+ *   env_user.c  userspace alone
  */
 #ifndef MERLON_CLASSIFIER_H
 #define MERLON_CLASSIFIER_H
@@ -50,7 +52,7 @@ struct merlon_view {
 
 /**
  * merlon_image_check - the only way from bytes to a view
- * @bytes: the image; any content
+ * @bytes: the image; any content, on a multiple of four
  * @len: its length
  * @ret: untouched on failure
  * @fault: filled on failure

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/*
+ * What differs between the kernel and userspace for the classifier. The other
+ * files of this directory include this, linux/merlon.h and each other only.
+ */
+#ifndef MERLON_ENV_H
+#define MERLON_ENV_H
+
+#ifdef __KERNEL__
+
+#include <linux/compiler.h>
+#include <linux/errno.h>
+#include <linux/kernel.h>
+#include <linux/mm.h>
+#include <linux/sched.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include <linux/types.h>
+#include <asm/byteorder.h>
+
+/* Charged to the memory cgroup of whoever loads the policy. */
+static inline void *merlon_env_calloc(size_t n, size_t size)
+{
+	return kvcalloc(n, size, GFP_KERNEL_ACCOUNT);
+}
+
+static inline void merlon_env_free(const void *p)
+{
+	kvfree(p);
+}
+
+/* Long loops ask now and then: lets others run, and tells of a fatal signal. */
+static inline bool merlon_env_interrupted(void)
+{
+	cond_resched();
+	return fatal_signal_pending(current);
+}
+
+#else /* userspace */
+
+#include <endian.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <linux/types.h>
+
+typedef uint8_t u8;
+typedef uint16_t u16;
+typedef uint32_t u32;
+typedef uint64_t u64;
+
+#ifdef __CHECKER__
+#define __force __attribute__((force))
+#else
+#define __force
+#endif
+#ifndef __always_inline
+#define __always_inline inline __attribute__((always_inline))
+#endif
+#define likely(x) __builtin_expect(!!(x), 1)
+#define unlikely(x) __builtin_expect(!!(x), 0)
+
+static inline u16 le16_to_cpu(__le16 v)
+{
+	return le16toh((__force u16)v);
+}
+
+static inline u32 le32_to_cpu(__le32 v)
+{
+	return le32toh((__force u32)v);
+}
+
+static inline u64 le64_to_cpu(__le64 v)
+{
+	return le64toh((__force u64)v);
+}
+
+static inline u32 be32_to_cpu(__be32 v)
+{
+	return be32toh((__force u32)v);
+}
+
+static inline u64 be64_to_cpu(__be64 v)
+{
+	return be64toh((__force u64)v);
+}
+
+/* env_user.c; a test that wants failures links its own instead. */
+void *merlon_env_calloc(size_t n, size_t size);
+void merlon_env_free(const void *p);
+bool merlon_env_interrupted(void);
+
+#endif /* __KERNEL__ */
+
+/* Loops over records ask for interruption once in this many. */
+#define MERLON_ENV_STRIDE 4096u
+
+static inline bool merlon_env_interrupted_at(u32 i)
+{
+	return !(i % MERLON_ENV_STRIDE) && merlon_env_interrupted();
+}
+
+static inline u64 merlon_env_be64(const u8 *p)
+{
+	__be64 v;
+
+	memcpy(&v, p, sizeof(v));
+	return be64_to_cpu(v);
+}
+
+/* Addresses in packets are not aligned. */
+static __always_inline u64 merlon_env_load64(const u8 *p)
+{
+	u64 v;
+
+	memcpy(&v, p, sizeof(v));
+	return v;
+}
+
+#endif

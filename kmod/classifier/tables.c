@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+/*
+ * From a checked view to the tables that packets are judged by. Every index
+ * that ends up in a table was bounded by image.c; nothing is checked again on
+ * the packet path.
+ */
+#include "tables.h"
+
+void *merlon_tables_alloc(struct merlon_tables *tables, size_t n, size_t size)
+{
+	void *p = merlon_env_calloc(n, size);
+
+	if (p)
+		tables->bytes += n * size;
+	return p;
+}
+
+static int no_memory(struct merlon_fault *fault, u32 section)
+{
+	return merlon_fault_set(fault, -ENOMEM, section, 0, "out of memory");
+}
+
+/* ----------------------------------------------------------------- services */
+
+/*
+ * Protocols that no range speaks of share the entry at 0, service 0; a
+ * protocol with selectors has an entry for each of them.
+ */
+static u32 services_lay_out(struct merlon_tables *tables, const struct merlon_view *view)
+{
+	u32 i, at = 1;
+	struct merlon_protocol *p;
+
+	for (i = 0; i < view->count[MERLON_SECTION_SERVICES]; i++) {
+		p = &tables->protocols[view->services[i].protocol];
+		if (p->offset)
+			continue;
+		p->offset = at;
+		p->mask = merlon_selector_max(view->services[i].protocol);
+		at += p->mask + 1;
+	}
+	return at;
+}
+
+static int services_build(struct merlon_tables *tables, const struct merlon_view *view,
+			  struct merlon_fault *fault)
+{
+	const struct merlon_service *from;
+	u32 i, j, n = services_lay_out(tables, view);
+	u16 *to;
+
+	to = merlon_tables_alloc(tables, n, sizeof(*to));
+	if (!to)
+		return no_memory(fault, MERLON_SECTION_SERVICES);
+	tables->services = to;
+	for (i = 0; i < view->count[MERLON_SECTION_SERVICES]; i++) {
+		from = &view->services[i];
+		for (j = le16_to_cpu(from->first); j <= le16_to_cpu(from->last); j++)
+			to[tables->protocols[from->protocol].offset + j] =
+				le16_to_cpu(from->service);
+	}
+	return 0;
+}
+
+/* -------------------------------------------------------------------- shapes */
+
+static int slots_build(struct merlon_tables *tables, const struct merlon_view *view,
+		       struct merlon_fault *fault)
+{
+	const struct merlon_run *run;
+	u32 i, j;
+	u16 *slots;
+
+	slots = merlon_tables_alloc(tables, (size_t)view->shapes * view->nr_services,
+				    sizeof(*slots));
+	if (!slots)
+		return no_memory(fault, MERLON_SECTION_RUNS);
+	tables->slots = slots;
+	for (i = 0; i < view->count[MERLON_SECTION_RUNS]; i++) {
+		if (!(i % 64) && merlon_env_interrupted())
+			return merlon_fault_set(fault, -EINTR, MERLON_SECTION_RUNS, i,
+						"interrupted by a signal");
+		run = &view->runs[i];
+		for (j = le16_to_cpu(run->first); j <= le16_to_cpu(run->last); j++)
+			slots[le32_to_cpu(run->shape) * view->nr_services + j] =
+				le16_to_cpu(run->slot);
+	}
+	return 0;
+}
+
+/* ---------------------------------------------------------- rules and verdicts */
+
+static int rules_build(struct merlon_tables *tables, const struct merlon_view *view,
+		       struct merlon_fault *fault)
+{
+	u32 i, n = view->count[MERLON_SECTION_RULES];
+	struct merlon_rule rule;
+	u8 *actions;
+	u64 *ids;
+
+	/* One more of each, since nothing is allocated with size 0. */
+	ids = merlon_tables_alloc(tables, n + 1, sizeof(*ids));
+	tables->rule_ids = ids;
+	actions = merlon_tables_alloc(tables, n + 1, sizeof(*actions));
+	tables->rule_actions = actions;
+	if (!ids || !actions)
+		return no_memory(fault, MERLON_SECTION_RULES);
+	for (i = 0; i < n; i++) {
+		merlon_rule_read(view, i, &rule);
+		ids[i] = le64_to_cpu(rule.id);
+		actions[i] = rule.action;
+	}
+	tables->nr_rules = n;
+	return 0;
+}
+
+static int verdicts_build(struct merlon_tables *tables, const struct merlon_view *view,
+			  struct merlon_fault *fault)
+{
+	u32 i, rule, n = view->count[MERLON_SECTION_VERDICTS];
+	u32 unmatched = view->flags & MERLON_IMAGE_F_REJECT ? MERLON_ACTION_REJECT :
+							      MERLON_ACTION_DROP;
+	u32 *verdicts;
+
+	verdicts = merlon_tables_alloc(tables, n, sizeof(*verdicts));
+	if (!verdicts)
+		return no_memory(fault, MERLON_SECTION_VERDICTS);
+	tables->verdicts = verdicts;
+	for (i = 0; i < n; i++) {
+		if (merlon_env_interrupted_at(i))
+			return merlon_fault_set(fault, -EINTR, MERLON_SECTION_VERDICTS,
+						i, "interrupted by a signal");
+		rule = le32_to_cpu(view->verdicts[i]);
+		verdicts[i] = MERLON_VERDICT(rule ? tables->rule_actions[rule - 1] :
+					     unmatched, rule);
+	}
+	return 0;
+}
+
+/* ------------------------------------------------------------------- classes */
+
+static int classes_build(struct merlon_tables *tables, const struct merlon_view *view,
+			 struct merlon_fault *fault)
+{
+	u32 i, n = view->count[MERLON_SECTION_CLASSES];
+	const struct merlon_class *class;
+	struct merlon_row *rows;
+
+	rows = merlon_tables_alloc(tables, n, sizeof(*rows));
+	if (!rows)
+		return no_memory(fault, MERLON_SECTION_CLASSES);
+	tables->sources = rows;
+	tables->destinations = rows + view->source_classes;
+	for (i = 0; i < n; i++) {
+		if (merlon_env_interrupted_at(i))
+			return merlon_fault_set(fault, -EINTR, MERLON_SECTION_CLASSES,
+						i, "interrupted by a signal");
+		class = &view->classes[i];
+		rows[i].slots = le32_to_cpu(class->shape) * view->nr_services;
+		rows[i].base = le32_to_cpu(class->base);
+		if (le32_to_cpu(class->flags) & MERLON_CLASS_F_ROW)
+			rows[i].slots |= MERLON_ROW_OWN;
+	}
+	return 0;
+}
+
+/* --------------------------------------------------------------------- all */
+
+static void tables_note(struct merlon_tables *tables, const struct merlon_view *view)
+{
+	tables->nr_pairs = view->count[MERLON_SECTION_PAIRS];
+	tables->nr_hosts = view->count[MERLON_SECTION_HOSTS4] +
+			   view->count[MERLON_SECTION_HOSTS6];
+	tables->nr_tunnels = view->count[MERLON_SECTION_TUNNELS];
+	tables->nr_services = view->nr_services;
+	memcpy(tables->tunnels, view->tunnels,
+	       tables->nr_tunnels * sizeof(tables->tunnels[0]));
+}
+
+int merlon_tables_build(const struct merlon_view *view,
+			struct merlon_tables **ret, struct merlon_fault *fault)
+{
+	/* ORDER: verdicts copy the actions of the rules. */
+	static int (*const builds[])(struct merlon_tables *tables,
+				     const struct merlon_view *view,
+				     struct merlon_fault *fault) = {
+		merlon_hosts4_build, merlon_hosts6_build, merlon_nets4_build,
+		merlon_nets6_build, merlon_pairs_build, services_build,
+		slots_build, rules_build, verdicts_build, classes_build,
+	};
+	struct merlon_tables *tables;
+	u32 i;
+	int err;
+
+	tables = merlon_env_calloc(1, sizeof(*tables));
+	if (!tables)
+		return merlon_fault_set(fault, -ENOMEM, -1, 0, "out of memory");
+	tables->bytes = sizeof(*tables);
+	for (i = 0; i < sizeof(builds) / sizeof(builds[0]); i++) {
+		err = builds[i](tables, view, fault);
+		if (err) {
+			merlon_tables_free(tables);
+			return err;
+		}
+	}
+	tables_note(tables, view);
+	*ret = tables;
+	return 0;
+}
+
+void merlon_tables_free(struct merlon_tables *tables)
+{
+	if (!tables)
+		return;
+	merlon_env_free(tables->hosts4);
+	merlon_env_free(tables->hosts6);
+	merlon_env_free(tables->nets4.ends);
+	merlon_env_free(tables->nets4.nodes);
+	merlon_env_free(tables->nets6.ends);
+	merlon_env_free(tables->nets6.nodes);
+	merlon_env_free(tables->pairs);
+	merlon_env_free(tables->services);
+	merlon_env_free(tables->slots);
+	merlon_env_free(tables->rule_ids);
+	merlon_env_free(tables->rule_actions);
+	merlon_env_free(tables->verdicts);
+	merlon_env_free(tables->sources);
+	merlon_env_free(tables);
+}

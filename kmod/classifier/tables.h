@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/*
+ * The run-time tables, for tables*.c, classify.h and classify.c alone.
+ *
+ * A hash table here is an array with linear probing. A slot is found by
+ * multiplying the key and scaling the product to the size, so that any size
+ * does and memory stays near twice the content. The keys are signed policy,
+ * not what a packet's sender chose: a multiplication spreads them well enough,
+ * and the builder tries other multipliers where it does not. Behind the last
+ * home stand as many slots as the longest probe needs and one that is empty:
+ * a probe needs no wrap and always ends.
+ */
+#ifndef MERLON_TABLES_H
+#define MERLON_TABLES_H
+
+#include "classifier.h"
+
+/* What an address is. An empty slot has zero in both. */
+struct merlon_ends {
+	u32 source;		/* MERLON_END_PRESENT, tunnel << 24, source class */
+	u32 destination;	/* destination class */
+};
+
+#define MERLON_END_PRESENT	(1u << 31)
+#define MERLON_END_CLASS(source)	((source) & 0xffffffu)
+#define MERLON_END_TUNNEL(source)	((source) >> 24 & 0x7fu)
+
+struct merlon_slot4 {
+	u32 address;		/* as it stands in a packet */
+	struct merlon_ends ends;
+};
+
+struct merlon_slot6 {
+	u64 address[2];		/* as it stands in a packet */
+	struct merlon_ends ends;
+};
+
+/* Where a row's slots and verdicts start. */
+struct merlon_row {
+	u32 slots;		/* shape * services; MERLON_ROW_OWN */
+	u32 base;
+};
+
+#define MERLON_ROW_OWN		(1u << 31)	/* destination class with F_ROW */
+
+struct merlon_slot_pair {
+	u64 key;		/* source << 32 | destination, or MERLON_PAIR_NONE */
+	struct merlon_row row;
+};
+
+#define MERLON_PAIR_NONE	(~0ull)
+
+/* Where a protocol's services start, and which bits of the selector count. */
+struct merlon_protocol {
+	u32 offset;
+	u32 mask;
+};
+
+/*
+ * Nets: a trie with one node of 256 entries per byte of the address. An entry
+ * is the index of a node (MERLON_NET_NODE) or of one of the ends: what the
+ * longest prefix says is pushed down, so a walk needs no way back.
+ */
+#define MERLON_NET_NODE		(1u << 31)
+
+struct merlon_nets {
+	u32 *nodes;		/* NULL: no nets */
+	struct merlon_ends *ends;	/* 0: what no net contains */
+	u32 nr_nodes, nr_ends;
+};
+
+struct merlon_hash {
+	u64 factor[2];		/* the second only for IPv6 */
+	u32 size;		/* homes */
+	u32 room;		/* slots, homes and those behind them */
+};
+
+struct merlon_tables {
+	/* What a verdict reads comes first: two cache lines. */
+	const struct merlon_slot4 *hosts4;
+	const struct merlon_slot6 *hosts6;
+	const struct merlon_slot_pair *pairs;
+	const u16 *services;
+	const u16 *slots;
+	const u32 *verdicts;
+	const struct merlon_row *sources, *destinations;
+	struct merlon_hash hash4, hash6, hash_pairs;
+
+	struct merlon_nets nets4, nets6;
+	struct merlon_protocol protocols[256];
+
+	/* What only explain and the counters read. */
+	const u64 *rule_ids;
+	const u8 *rule_actions;
+	u32 nr_rules, nr_pairs, nr_hosts, nr_tunnels, nr_services;
+	size_t bytes;
+	struct merlon_tunnel tunnels[MERLON_MAX_TUNNELS];
+};
+
+/* image.c */
+u32 merlon_selector_max(u8 protocol);
+void merlon_rule_read(const struct merlon_view *view, u32 i, struct merlon_rule *ret);
+
+/* tables.c: zeroed memory, counted in @tables; NULL when there is none. */
+void *merlon_tables_alloc(struct merlon_tables *tables, size_t n, size_t size);
+
+/* tables_hash.c and tables_nets.c; a failure leaves what there is to the caller. */
+int merlon_hosts4_build(struct merlon_tables *tables, const struct merlon_view *view,
+			struct merlon_fault *fault);
+int merlon_hosts6_build(struct merlon_tables *tables, const struct merlon_view *view,
+			struct merlon_fault *fault);
+int merlon_pairs_build(struct merlon_tables *tables, const struct merlon_view *view,
+		       struct merlon_fault *fault);
+int merlon_nets4_build(struct merlon_tables *tables, const struct merlon_view *view,
+		       struct merlon_fault *fault);
+int merlon_nets6_build(struct merlon_tables *tables, const struct merlon_view *view,
+		       struct merlon_fault *fault);
+
+static inline int merlon_fault_set(struct merlon_fault *fault, int code,
+				   int section, u32 index, const char *what)
+{
+	fault->what = what;
+	fault->section = section;
+	fault->index = index;
+	return code;
+}
+
+/* The slot where a probe for @product starts. */
+static __always_inline u32 merlon_hash_home(const struct merlon_hash *hash, u64 product)
+{
+	return ((product >> 32) * hash->size) >> 32;
+}
+
+static __always_inline u32 merlon_hash4(const struct merlon_hash *hash, u32 address)
+{
+	return merlon_hash_home(hash, address * hash->factor[0]);
+}
+
+static __always_inline u32 merlon_hash6(const struct merlon_hash *hash, u64 first, u64 second)
+{
+	return merlon_hash_home(hash, first * hash->factor[0] +
+				      second * hash->factor[1]);
+}
+
+static __always_inline u32 merlon_hash_pair(const struct merlon_hash *hash, u64 key)
+{
+	return merlon_hash_home(hash, key * hash->factor[0]);
+}
+
+#endif
