@@ -4,6 +4,7 @@
 
 #include <linux/types.h>
 
+struct merlon_generation;
 struct merlon_net;
 struct merlon_packet;
 struct net_device;
@@ -11,11 +12,13 @@ struct net_device;
 /**
  * struct merlon_drop - what is told of a denied packet
  * @packet: what the parser found in it (addresses and ports as far as they go)
+ * @generation: whose verdict it is; NULL where there is none
  * @in: NULL where there is none
  * @out: NULL where there is none
  */
 struct merlon_drop {
 	const struct merlon_packet *packet;
+	const struct merlon_generation *generation;
 	const struct net_device *in, *out;
 	u8 hook;	/* enum merlon_hook */
 	u8 reason;	/* enum merlon_reason */

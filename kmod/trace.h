@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * merlon:merlon_verdict: every packet that was judged, also in mode OBSERVING,
+ * with Merlon's own reason (the kernel's drop reasons are a fixed list).
+ */
+#undef TRACE_SYSTEM
+#define TRACE_SYSTEM merlon
+
+#if !defined(MERLON_TRACE_H) || defined(TRACE_HEADER_MULTI_READ)
+#define MERLON_TRACE_H
+
+#include <linux/if.h>
+#include <linux/netdevice.h>
+#include <linux/socket.h>
+#include <linux/string.h>
+#include <linux/tracepoint.h>
+
+#include <linux/merlon.h>
+
+#include "parse.h"
+
+#ifndef MERLON_TRACE_HELPERS
+#define MERLON_TRACE_HELPERS
+static inline void merlon_trace_address(u8 to[16], u8 family, const u8 from[16])
+{
+	static const u8 mapped[12] = { [10] = 0xff, [11] = 0xff };
+
+	if (family == AF_INET6) {
+		memcpy(to, from, 16);
+		return;
+	}
+	memcpy(to, mapped, 12);
+	memcpy(to + 12, from, 4);
+}
+#endif
+
+#define merlon_show_hook(hook)					\
+	__print_symbolic(hook,					\
+		{ MERLON_HOOK_PREROUTING, "prerouting" },	\
+		{ MERLON_HOOK_INPUT, "input" },			\
+		{ MERLON_HOOK_FORWARD, "forward" },		\
+		{ MERLON_HOOK_POSTROUTING, "postrouting" })
+
+#define merlon_show_action(action)				\
+	__print_symbolic(action,				\
+		{ MERLON_ACTION_ALLOW, "allow" },		\
+		{ MERLON_ACTION_DROP, "drop" },			\
+		{ MERLON_ACTION_REJECT, "reject" })
+
+#define merlon_show_reason(reason)				\
+	__print_symbolic(reason,				\
+		{ MERLON_REASON_UNSPEC, "unjudged" },		\
+		{ MERLON_REASON_RULE, "rule" },			\
+		{ MERLON_REASON_NO_RULE, "no-rule" },		\
+		{ MERLON_REASON_LOCKDOWN, "lockdown" },		\
+		{ MERLON_REASON_EXPIRED, "expired" },		\
+		{ MERLON_REASON_UNKNOWN_TUNNEL, "unknown-tunnel" }, \
+		{ MERLON_REASON_SPOOFED, "spoofed" },		\
+		{ MERLON_REASON_HEADER, "header" },		\
+		{ MERLON_REASON_FRAGMENT, "fragment" },		\
+		{ MERLON_REASON_NOT_OPENED, "not-opened" },	\
+		{ MERLON_REASON_TRANSLATED, "translated" })
+
+/*
+ * The packet is a copy: the numbers are what is parsed, addresses as IPv6
+ * (IPv4: mapped). @rule is the rule's id, or 0.
+ */
+TRACE_EVENT(merlon_verdict,
+	TP_PROTO(const struct merlon_packet *packet, const struct net_device *in,
+		 const struct net_device *out, u8 hook, u8 reason, u8 action, u64 rule),
+
+	TP_ARGS(packet, in, out, hook, reason, action, rule),
+
+	TP_STRUCT__entry(
+		__field(u64, rule)
+		__field(u8, hook)
+		__field(u8, reason)
+		__field(u8, action)
+		__field(u8, family)
+		__field(u8, protocol)
+		__field(u16, source_port)
+		__field(u16, selector)
+		__array(u8, source, 16)
+		__array(u8, destination, 16)
+		__array(char, in, IFNAMSIZ)
+		__array(char, out, IFNAMSIZ)
+	),
+
+	TP_fast_assign(
+		__entry->rule = rule;
+		__entry->hook = hook;
+		__entry->reason = reason;
+		__entry->action = action;
+		__entry->family = packet->family;
+		__entry->protocol = packet->protocol;
+		__entry->source_port = packet->source_port;
+		__entry->selector = packet->selector;
+		merlon_trace_address(__entry->source, packet->family, packet->source);
+		merlon_trace_address(__entry->destination, packet->family,
+				     packet->destination);
+		strscpy(__entry->in, in ? in->name : "", IFNAMSIZ);
+		strscpy(__entry->out, out ? out->name : "", IFNAMSIZ);
+	),
+
+	TP_printk("%s %s: %s rule=%016llx %pI6c:%u > %pI6c:%u protocol=%u in=%s out=%s",
+		  merlon_show_hook(__entry->hook), merlon_show_action(__entry->action),
+		  merlon_show_reason(__entry->reason), __entry->rule,
+		  __entry->source, __entry->source_port,
+		  __entry->destination, __entry->selector,
+		  __entry->protocol, __entry->in, __entry->out)
+);
+
+#endif
+
+#undef TRACE_INCLUDE_PATH
+#define TRACE_INCLUDE_PATH .
+#undef TRACE_INCLUDE_FILE
+#define TRACE_INCLUDE_FILE trace
+#include <trace/define_trace.h>
