@@ -108,6 +108,9 @@ void merlon_classify_trace(const struct merlon_tables *tables, u8 family,
 			   const u8 *src, const u8 *dst, u8 protocol,
 			   u16 selector, struct merlon_trace *ret);
 
+/* Largest selector of a protocol: 65535 for ports, 255 for ICMP types, else 0. */
+u32 merlon_selector_max(u8 protocol);
+
 /* Rule @index (from 1): its id; 0 when out of range. */
 u64 merlon_tables_rule_id(const struct merlon_tables *tables, u32 index);
 u8 merlon_tables_rule_action(const struct merlon_tables *tables, u32 index);

@@ -426,7 +426,6 @@ static int check_addresses(struct check *c)
 
 /* ------------------------------------------------------ services and shapes */
 
-/* Largest selector of a protocol; the header's manual names them. */
 u32 merlon_selector_max(u8 protocol)
 {
 	switch (protocol) {

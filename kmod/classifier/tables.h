@@ -98,7 +98,6 @@ struct merlon_tables {
 };
 
 /* image.c */
-u32 merlon_selector_max(u8 protocol);
 void merlon_rule_read(const struct merlon_view *view, u32 i, struct merlon_rule *ret);
 
 /* tables.c: zeroed memory, counted in @tables; NULL when there is none. */
