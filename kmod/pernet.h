@@ -18,6 +18,7 @@
 struct merlon_flows;
 struct merlon_generation;
 struct merlon_load;
+struct nf_hook_ops;
 
 /* Packets by reason; the rules' own counters live in the generation. */
 struct merlon_reason_counts {
@@ -34,6 +35,7 @@ struct merlon_reason_counts {
  * @flows: replies' state for hosts without conntrack; set while armed
  * @reasons: counters, set from namespace creation on
  * @net: the namespace
+ * @hooks: the registered hooks; their array lives as long as they do
  * @lock: guards all below, and writes of all above
  * @confirm: undoes an arming that nobody confirmed (CLOCK_BOOTTIME)
  * @expiry: ends the generation's lifetime (CLOCK_BOOTTIME)
@@ -47,6 +49,7 @@ struct merlon_net {
 	struct merlon_flows *flows;
 	struct merlon_reason_counts __percpu *reasons;
 	struct net *net;
+	struct nf_hook_ops *hooks;	/* hooks.c; NULL while none is registered */
 
 	struct mutex lock ____cacheline_aligned_in_smp;
 	/* owned by pernet.c, generation.c and load.c: extend as needed */
