@@ -64,6 +64,9 @@ int merlon_image_check(const void *bytes, size_t len, struct merlon_view *ret,
 
 struct merlon_tables;
 
+/* Would the nets of @view fit into MERLON_MAX_NET_NODES? As merlon_tables_build(). */
+int merlon_nets_check(const struct merlon_view *view, struct merlon_fault *fault);
+
 /**
  * merlon_tables_build - the tables that packets are judged by
  * @view: a checked image; not needed any more afterwards
@@ -107,6 +110,9 @@ struct merlon_trace {
 void merlon_classify_trace(const struct merlon_tables *tables, u8 family,
 			   const u8 *src, const u8 *dst, u8 protocol,
 			   u16 selector, struct merlon_trace *ret);
+
+/* A name that a device can have, NUL to the end. */
+bool merlon_device_name_valid(const u8 name[16]);
 
 /* Largest selector of a protocol: 65535 for ports, 255 for ICMP types, else 0. */
 u32 merlon_selector_max(u8 protocol);

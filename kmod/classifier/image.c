@@ -158,7 +158,7 @@ static int check_header(struct check *c, const u8 *bytes, size_t len)
 /* ------------------------------------------------------------------ tunnels */
 
 /* The kernel's rule for the names of devices, and NUL to the end. */
-static bool valid_name(const u8 name[16])
+bool merlon_device_name_valid(const u8 name[16])
 {
 	u32 i, n = 0;
 
@@ -182,7 +182,7 @@ static int check_tunnels(struct check *c)
 	u32 i, j;
 
 	for (i = 0; i < c->view->count[MERLON_SECTION_TUNNELS]; i++) {
-		if (!valid_name(tunnels[i].name))
+		if (!merlon_device_name_valid(tunnels[i].name))
 			return REFUSE(MERLON_SECTION_TUNNELS, i,
 				      "not the name of a device");
 		if (le32_to_cpu(tunnels[i].flags) & ~MERLON_TUNNEL_F_MASK)

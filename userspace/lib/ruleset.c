@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <linux/merlon.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 
 static void rule_clean(struct ml_rule *rule)
