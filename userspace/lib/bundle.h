@@ -22,11 +22,14 @@
  * A bundle file carries all that one node needs: magic "MERLONB1", then
  * records of {__le32 type, __le32 zero, __le64 bytes, content, zero padding to
  * 8}: ENVELOPE (DSSE JSON), PROOF (JSON: {"hashes":["hex"…],"index":N}), LEAF,
- * IMAGE, RULES, each exactly once, in this order, and nothing behind.
+ * IMAGE, RULES, each exactly once, in this order, and nothing behind. A bundle
+ * has one form: envelope (with one signature) and proof must be canonical JSON, so
+ * that no byte can be changed without being refused. docs/formats.md has it all.
  */
 #ifndef ML_BUNDLE_H
 #define ML_BUNDLE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -38,6 +41,12 @@
 #define ML_BUNDLE_MAX_BYTES	(512u << 20)
 #define ML_NAME_MAX		64	/* network and node names, without NUL */
 
+/* Names start with a letter or digit and hold nothing that a path or a log could misread. */
+#define ML_NAME_RULE "a name has 1 to 64 of a-z, 0-9, '.', '_' and '-', and starts with a letter or digit"
+bool ml_name_valid(const char *name);
+
+struct ml_merkle_tree;	/* merkle.h */
+
 struct ml_bytes {
 	const uint8_t *data;
 	size_t length;
@@ -45,8 +54,8 @@ struct ml_bytes {
 
 struct ml_statement {
 	char network[ML_NAME_MAX + 1];
-	uint64_t epoch, serial;
-	int64_t issued, not_before, expires;	/* Unix seconds, UTC */
+	uint64_t epoch, serial;	/* below 2^63; serials start at 1 */
+	int64_t issued, not_before, expires;	/* Unix seconds, UTC; none after expires */
 	uint64_t tree_size;
 	uint8_t root[32];
 };
@@ -75,6 +84,10 @@ struct ml_trust {
 	size_t key_count;
 };
 
+/*
+ * -EACCES where somebody but root or the caller owns the file or can write it;
+ * -EBADMSG: malformed. Written with mode 0644, atomically.
+ */
 int ml_trust_read(const char *path, struct ml_trust *ret, struct ml_error *error);
 int ml_trust_write(const char *path, const struct ml_trust *trust, struct ml_error *error);
 
@@ -82,8 +95,9 @@ int ml_trust_write(const char *path, const struct ml_trust *trust, struct ml_err
  * ml_leaf_format - a node's leaf; canonical JSON (sorted keys, no spaces)
  * @config: jansson object of ml_policy_node_json()
  * @ret: malloc()ed
+ *
+ * Return: 0, -EINVAL (a name, or @config is no object), -E2BIG, -ENOMEM.
  */
-
 int ml_leaf_format(const char *network, const char *node, const json_t *config,
 		   struct ml_bytes image, struct ml_bytes rules,
 		   uint8_t **ret, size_t *ret_length, struct ml_error *error);
@@ -98,11 +112,24 @@ int ml_statement_sign(struct ml_statement *statement, const struct ml_leaf_input
 		      size_t leaf_count, const struct ml_secret_key *key,
 		      uint8_t **ret, size_t *ret_length, struct ml_error *error);
 
-/* The bundle file of leaf @index. @ret is malloc()ed. */
+/*
+ * The bundle file of leaf @index. @ret is malloc()ed. What would not verify is not
+ * written: -EINVAL where the envelope is over other leaves, -EBADMSG where the leaf
+ * names other blocks. Hashes all leaves; for many nodes see ml_bundle_format_in().
+ */
 int ml_bundle_format(struct ml_bytes envelope, const struct ml_leaf_input *leaves,
 		     size_t leaf_count, size_t index, struct ml_bytes image,
 		     struct ml_bytes rules, uint8_t **ret, size_t *ret_length,
 		     struct ml_error *error);
+
+/* The tree of a generation, once for all its bundles; ml_merkle_tree_free(). */
+int ml_leaf_tree(const struct ml_leaf_input *leaves, size_t count,
+		 struct ml_merkle_tree **ret, struct ml_error *error);
+/* As ml_bundle_format(), @leaf being leaf @index of @tree. */
+int ml_bundle_format_in(struct ml_bytes envelope, const struct ml_merkle_tree *tree,
+			const struct ml_leaf_input *leaf, size_t index,
+			struct ml_bytes image, struct ml_bytes rules, uint8_t **ret,
+			size_t *ret_length, struct ml_error *error);
 
 /**
  * ml_bundle_verify - from untrusted bytes to a bundle that may be applied
@@ -125,19 +152,34 @@ struct ml_watermark {
 	uint8_t image_digest[32];
 };
 
+/*
+ * What counts as now: the latest of the system clock, the floor and the
+ * statement's own `issued`, which whoever verified it knows to be past. So a
+ * machine that wakes up in 1970 with its first bundle is not dark.
+ */
+int64_t ml_statement_now(const struct ml_statement *statement,
+			 const struct ml_watermark *watermark, int64_t now);
+
 /**
  * ml_statement_judge - may this generation be applied now?
- * @now: system clock, Unix seconds; what counts is the later of it and the floor
- * @ret_lifetime: seconds until it expires, from @now
+ * @statement: verified
+ * @now: system clock, Unix seconds; what counts is ml_statement_now()
+ * @ret_lifetime: seconds until it expires, from what counts as now; set on 0 and
+ *	on -EALREADY
  *
- * Return: 0; -ESTALE: (epoch, serial) below the watermark's (equal is a repeat:
- * -EALREADY); -ETIME: expired; -EAGAIN: not-before still ahead.
+ * Return: 0; -ESTALE: (epoch, serial) below the watermark's; -ETIME: expired;
+ * -EAGAIN: not-before still ahead; -EALREADY: a repeat (equal to the watermark)
+ * whose dates are good: what a daemon finds that loads its bundle after a reboot.
  */
 int ml_statement_judge(const struct ml_statement *statement,
 		       const struct ml_watermark *watermark, int64_t now,
 		       uint64_t *ret_lifetime, struct ml_error *error);
 
-/* Atomic and fsynced (file and directory); a missing file reads as all zero. */
+/*
+ * Atomic and fsynced (file and directory); a missing file reads as all zero, and
+ * nothing else does: -EBADMSG damaged; -EACCES writable by others; -ELOOP a
+ * symbolic link. The one writer must be the one that applies.
+ */
 int ml_watermark_read(const char *path, struct ml_watermark *ret, struct ml_error *error);
 int ml_watermark_write(const char *path, const struct ml_watermark *watermark,
 		       struct ml_error *error);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Ed25519 keys (libsodium) and the files they live in. Secret keys stay in
- * locked memory (sodium_malloc) and are wiped when freed.
+ * locked memory (sodium_malloc) and are wiped when freed. docs/formats.md has
+ * the file's layout.
  */
 #ifndef ML_KEYS_H
 #define ML_KEYS_H
@@ -18,10 +19,16 @@ struct ml_public_key {
 
 struct ml_secret_key;	/* opaque, in locked memory */
 
-/* sodium_init() and what else must come first; every program calls it once. */
+/*
+ * sodium_init() and what else must come first (jansson's hash seed, which reads
+ * /dev/urandom); every program calls it once, before it gives up rights.
+ */
 int ml_keys_setup(struct ml_error *error);
 
 int ml_secret_key_generate(struct ml_secret_key **ret, struct ml_error *error);
+/* The key of a seed (RFC 8032); @seed is the caller's to wipe. */
+int ml_secret_key_from_seed(const uint8_t seed[static 32], struct ml_secret_key **ret,
+			    struct ml_error *error);
 void ml_secret_key_free(struct ml_secret_key *key);
 void ml_secret_key_public(const struct ml_secret_key *key, struct ml_public_key *ret);
 int ml_secret_key_sign(const struct ml_secret_key *key, const void *message, size_t length,
@@ -48,9 +55,15 @@ int ml_secret_key_write(const char *path, const struct ml_secret_key *key,
 /**
  * ml_secret_key_read - -EACCES where group or others may read the file, or
  * somebody but root or the caller owns it; -ENOKEY: a passphrase is needed;
- * -EKEYREJECTED: it is the wrong one
+ * -EKEYREJECTED: it is the wrong one; -EBADMSG: not a key file, or altered
  */
 int ml_secret_key_read(const char *path, const char *passphrase,
 		       struct ml_secret_key **ret, struct ml_error *error);
+/*
+ * The public half of a key file, without its passphrase: what the file says,
+ * which only ml_secret_key_read() proves.
+ */
+int ml_secret_key_read_public(const char *path, struct ml_public_key *ret,
+			      struct ml_error *error);
 
 #endif

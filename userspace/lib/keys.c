@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: MIT
+#include "keyfile.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <jansson.h>
+#include <sodium.h>
+
+#define PUBLIC_KEY_PREFIX "merlon-public-key:"
+
+struct ml_secret_key {
+	uint8_t pair[crypto_sign_SECRETKEYBYTES];	/* seed, then public key */
+};
+
+int ml_keys_setup(struct ml_error *error)
+{
+	if (sodium_init() < 0)
+		return ml_error_set(error, -EIO,
+				    "libsodium finds no source of random numbers on this machine");
+	json_object_seed(0);
+	return 0;
+}
+
+static struct ml_secret_key *secret_key_alloc(struct ml_error *error)
+{
+	struct ml_secret_key *key = sodium_malloc(sizeof(*key));
+
+	if (!key)
+		ml_error_set(error, -ENOMEM,
+			     "no locked memory for a secret key: raise the limit of `ulimit -l`");
+	return key;
+}
+
+int ml_secret_key_generate(struct ml_secret_key **ret, struct ml_error *error)
+{
+	struct ml_secret_key *key = secret_key_alloc(error);
+	struct ml_public_key public;
+
+	if (!key)
+		return -ENOMEM;
+	crypto_sign_keypair(public.key, key->pair);
+	sodium_mprotect_readonly(key);
+	*ret = key;
+	return 0;
+}
+
+int ml_secret_key_from_seed(const uint8_t seed[static 32], struct ml_secret_key **ret,
+			    struct ml_error *error)
+{
+	struct ml_secret_key *key = secret_key_alloc(error);
+	struct ml_public_key public;
+
+	if (!key)
+		return -ENOMEM;
+	crypto_sign_seed_keypair(public.key, key->pair, seed);
+	sodium_mprotect_readonly(key);
+	*ret = key;
+	return 0;
+}
+
+void ml_secret_key_free(struct ml_secret_key *key)
+{
+	sodium_free(key);
+}
+
+void ml_secret_key_public(const struct ml_secret_key *key, struct ml_public_key *ret)
+{
+	memcpy(ret->key, key->pair + crypto_sign_SEEDBYTES, sizeof(ret->key));
+}
+
+const uint8_t *ml_secret_key_seed(const struct ml_secret_key *key)
+{
+	return key->pair;
+}
+
+int ml_secret_key_sign(const struct ml_secret_key *key, const void *message, size_t length,
+		       uint8_t signature[static 64])
+{
+	if (crypto_sign_detached(signature, NULL, message, length, key->pair))
+		return -EIO;
+	return 0;
+}
+
+bool ml_public_key_verify(const struct ml_public_key *key, const void *message,
+			  size_t length, const uint8_t signature[static 64])
+{
+	return !crypto_sign_verify_detached(signature, message, length, key->key);
+}
+
+void ml_public_key_format(const struct ml_public_key *key, char ret[static ML_PUBLIC_KEY_TEXT])
+{
+	size_t prefix = strlen(PUBLIC_KEY_PREFIX);
+
+	memcpy(ret, PUBLIC_KEY_PREFIX, prefix);
+	sodium_bin2base64(ret + prefix, ML_PUBLIC_KEY_TEXT - prefix, key->key,
+			  sizeof(key->key), sodium_base64_VARIANT_ORIGINAL);
+}
+
+int ml_public_key_parse(const char *text, struct ml_public_key *ret, struct ml_error *error)
+{
+	size_t prefix = strlen(PUBLIC_KEY_PREFIX), length;
+	struct ml_public_key key;
+
+	if (strncmp(text, PUBLIC_KEY_PREFIX, prefix))
+		return ml_error_set(error, -EINVAL,
+				    "not a public key of Merlon: it must start with \"" PUBLIC_KEY_PREFIX "\"");
+	text += prefix;
+	if (sodium_base642bin(key.key, sizeof(key.key), text, strlen(text), NULL, &length,
+			      NULL, sodium_base64_VARIANT_ORIGINAL) ||
+	    length != sizeof(key.key))
+		return ml_error_set(error, -EINVAL,
+				    "public key is damaged: 44 characters of base64 must follow \"" PUBLIC_KEY_PREFIX "\", and nothing behind them");
+	if (!crypto_core_ed25519_is_valid_point(key.key))
+		return ml_error_set(error, -EINVAL,
+				    "public key is damaged: its 32 bytes are no Ed25519 key");
+	*ret = key;
+	return 0;
+}
+
+void ml_public_key_id(const struct ml_public_key *key, char ret[static 65])
+{
+	uint8_t digest[crypto_hash_sha256_BYTES];
+
+	crypto_hash_sha256(digest, key->key, sizeof(key->key));
+	sodium_bin2hex(ret, 65, digest, sizeof(digest));
+}
