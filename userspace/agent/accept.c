@@ -1,0 +1,484 @@
+// SPDX-License-Identifier: MIT
+/*
+ * From bytes to a generation in force.
+ *
+ * ORDER: what must hold at every moment, since any of them can be the last:
+ *
+ *   - what was acknowledged to a client is never lost;
+ *   - neither the kernel nor the watermark ever goes back, across reboots too;
+ *   - the watermark is never above what can be loaded again;
+ *   - a bundle that the kernel refuses costs nothing: the one before it stays
+ *     in the kernel, and stays what is loaded after a reboot.
+ *
+ * The kernel forgets at reboot, the directory does not, and nothing changes
+ * both at once. So the steps of an apply are
+ *
+ *   1. candidate.bundle written (temporary file, fsync, rename, fsync)
+ *   2. the kernel takes the generation, or refuses: then the candidate is
+ *      removed, and all is as before
+ *   3. candidate.bundle renamed to accepted.bundle, directory fsynced
+ *   4. watermark written
+ *   5. acknowledged
+ *
+ * Dead between 1 and 2: the candidate is newer than the watermark and verified;
+ * at start it is tried again, as if it were offered. Between 2 and 3: the kernel
+ * holds it, so it counts as accepted, even if it has expired since; after a
+ * reboot the kernel is empty and the candidate, not the older accepted bundle,
+ * is tried first: packets were judged by it, there is no way back. Between 3
+ * and 4: accepted.bundle is above the watermark, which is raised to it.
+ * Between 4 and 5: the client asks again and is told -EALREADY.
+ *
+ * The candidate must be on disk before the kernel has it: the other way round
+ * a reboot would load an older generation than packets were judged by. It must
+ * not take the name of the accepted one before: the kernel may refuse it, and
+ * a reboot would then find nothing that can be loaded. The watermark comes
+ * last: were it first, a death behind it would leave a machine that refuses
+ * the very bundle that it does not have.
+ */
+#include "apply.h"
+
+#include <errno.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "log.h"
+#include "store.h"
+
+/* Names that a scan looks at; more are never written. */
+#define PENDING_NAMES MESSAGE_PENDING
+
+static struct message_log fields_of(const struct ml_statement *statement, int code)
+{
+	struct message_log fields = { .code = code };
+
+	fields.epoch = statement->epoch;
+	fields.serial = statement->serial;
+	return fields;
+}
+
+static int compare(uint64_t epoch, uint64_t serial, uint64_t other_epoch,
+		   uint64_t other_serial)
+{
+	if (epoch != other_epoch)
+		return epoch < other_epoch ? -1 : 1;
+	return serial < other_serial ? -1 : serial > other_serial;
+}
+
+/* ------------------------------------------------------------ verification */
+
+static enum merlon_scope scope_asked(const struct ml_bundle *bundle)
+{
+	json_t *leaf = json_loadb((const char *)bundle->leaf.data, bundle->leaf.length,
+				  JSON_REJECT_DUPLICATES, NULL);
+	const json_t *config = json_object_get(leaf, "config");
+	const char *name = json_string_value(json_object_get(config, "scope"));
+	enum merlon_scope scope = MERLON_SCOPE_UNSPEC;
+
+	if (name && !strcmp(name, ml_scope_name(MERLON_SCOPE_TUNNELS)))
+		scope = MERLON_SCOPE_TUNNELS;
+	else if (name && !strcmp(name, ml_scope_name(MERLON_SCOPE_EVERYTHING)))
+		scope = MERLON_SCOPE_EVERYTHING;
+	json_decref(leaf);
+	return scope;
+}
+
+/* The floor rises by whatever was verified, applied or not. */
+static int verify(struct apply *apply, struct ml_bytes file, struct ml_bundle *ret,
+		  struct ml_error *error)
+{
+	int code = ml_bundle_verify(file, &apply->agent->trust, ret, error);
+
+	if (code)
+		return code;
+	if (ret->statement.issued > apply->watermark.floor) {
+		apply->watermark.floor = ret->statement.issued;
+		store_write_watermark(&apply->watermark);
+	}
+	return 0;
+}
+
+/* Dates alone: for what was accepted before. */
+static int judge_dates(const struct apply *apply, const struct ml_statement *statement,
+		       uint64_t *ret_lifetime, struct ml_error *error)
+{
+	struct ml_watermark none = { .floor = apply->watermark.floor };
+
+	return ml_statement_judge(statement, &none, time(NULL), ret_lifetime, error);
+}
+
+static bool in_force(struct apply *apply, const struct ml_bundle *bundle)
+{
+	struct ml_kernel_status status;
+
+	report_kernel(apply, &status);
+	return status.has_generation && status.epoch == bundle->statement.epoch &&
+	       status.serial == bundle->statement.serial &&
+	       !memcmp(status.digest, bundle->image_digest, sizeof(status.digest));
+}
+
+/* Exactly the watermark's serial: a repeat, or another document under its number. */
+static int judge_repeat(struct apply *apply, const struct ml_bundle *bundle,
+			uint64_t *ret_lifetime, struct ml_error *error)
+{
+	const struct ml_statement *statement = &bundle->statement;
+
+	if (apply->has_accepted && memcmp(statement->root, apply->accepted.root,
+					  sizeof(statement->root)))
+		return ml_error_set(error, -ESTALE, "generation %ju.%ju was accepted with "
+				    "other content before: sign this with a higher serial",
+				    (uintmax_t)statement->epoch, (uintmax_t)statement->serial);
+	if (in_force(apply, bundle))
+		return ml_error_set(error, -EALREADY, "generation %ju.%ju is in force already",
+				    (uintmax_t)statement->epoch, (uintmax_t)statement->serial);
+	return judge_dates(apply, statement, ret_lifetime, error);
+}
+
+static int judge(struct apply *apply, const struct ml_bundle *bundle,
+		 uint64_t *ret_lifetime, struct ml_error *error)
+{
+	int code = ml_statement_judge(&bundle->statement, &apply->watermark, time(NULL),
+				      ret_lifetime, error);
+
+	if (code == -EALREADY)
+		code = judge_repeat(apply, bundle, ret_lifetime, error);
+	return code;
+}
+
+/* ---------------------------------------------------------------- taking */
+
+/* What the kernel holds already needs nothing; the same image goes on under the
+ * new serial; only another image is loaded. */
+static int put_into_kernel(struct apply *apply, const struct ml_bundle *bundle,
+			   uint64_t lifetime, struct ml_error *error)
+{
+	struct ml_kernel_generation generation = {
+		.epoch = bundle->statement.epoch,
+		.serial = bundle->statement.serial,
+	};
+	struct ml_kernel_status status;
+
+	report_kernel(apply, &status);
+	memcpy(generation.digest, bundle->image_digest, sizeof(generation.digest));
+	generation.lifetime_ms = lifetime * 1000;
+	if (status.max_lifetime_ms && generation.lifetime_ms > status.max_lifetime_ms)
+		generation.lifetime_ms = status.max_lifetime_ms;
+	if (in_force(apply, bundle))
+		return 0;
+	if (status.has_generation &&
+	    !memcmp(status.digest, generation.digest, sizeof(status.digest)))
+		return ml_kernel_renew(apply->kernel, &generation, error);
+	return ml_kernel_load(apply->kernel, &generation, bundle->image.data,
+			      bundle->image.length, error);
+}
+
+static void remember(struct apply *apply, const struct ml_bundle *bundle)
+{
+	apply->accepted = bundle->statement;
+	apply->bundle_scope = scope_asked(bundle);
+	apply->has_accepted = true;
+}
+
+static void raise_watermark(struct apply *apply, const struct ml_bundle *bundle)
+{
+	apply->watermark.epoch = bundle->statement.epoch;
+	apply->watermark.serial = bundle->statement.serial;
+	memcpy(apply->watermark.image_digest, bundle->image_digest,
+	       sizeof(apply->watermark.image_digest));
+	store_write_watermark(&apply->watermark);
+}
+
+static void promote(struct apply *apply, const struct ml_bundle *bundle)
+{
+	struct message_log fields = fields_of(&bundle->statement, 0);
+	char date[REPORT_DATE];
+
+	store_rename(STORE_CANDIDATE, STORE_ACCEPTED);
+	raise_watermark(apply, bundle);
+	remember(apply, bundle);
+	log_fields(LOG_NOTICE, &fields, "applied", "generation %ju.%ju is in the kernel, "
+		   "valid until %s", (uintmax_t)fields.epoch, (uintmax_t)fields.serial,
+		   report_date(bundle->statement.expires, date));
+}
+
+static int take(struct apply *apply, struct ml_bytes file, const struct ml_bundle *bundle,
+		uint64_t lifetime, struct ml_error *error)
+{
+	int code;
+
+	code = store_try_write(STORE_CANDIDATE, file, error);
+	if (code)
+		return code;
+	code = put_into_kernel(apply, bundle, lifetime, error);
+	if (code)
+		store_remove(STORE_CANDIDATE);
+	else
+		promote(apply, bundle);
+	return code;
+}
+
+/* --------------------------------------------------------------- pending */
+
+static int keep_pending(struct ml_bytes file, const struct ml_statement *statement,
+			struct ml_error *error)
+{
+	struct message_log fields = fields_of(statement, -EAGAIN);
+	char names[PENDING_NAMES][STORE_NAME];
+	char name[STORE_NAME], date[REPORT_DATE];
+	int code;
+
+	store_pending_name(statement->epoch, statement->serial, name);
+	if (store_pending(names, PENDING_NAMES) == PENDING_NAMES)
+		return ml_error_set(error, -ENOSPC, "%d bundles wait for their day already: "
+				    "offer this one again when it is valid", PENDING_NAMES);
+	code = store_try_write(name, file, error);
+	if (code)
+		return code;
+	report_date(statement->not_before, date);
+	log_fields(LOG_NOTICE, &fields, "pending", "generation %ju.%ju is kept until %s",
+		   (uintmax_t)statement->epoch, (uintmax_t)statement->serial, date);
+	return ml_error_set(error, -EAGAIN, "generation %ju.%ju is good, and kept: it will be "
+			    "applied on %s; what is in force stays until then",
+			    (uintmax_t)statement->epoch, (uintmax_t)statement->serial, date);
+}
+
+/* ----------------------------------------------------------------- offers */
+
+/* See ORDER: a candidate that the kernel holds was accepted, whatever its dates. */
+static bool half_accepted(struct apply *apply, const struct ml_bundle *bundle)
+{
+	return compare(bundle->statement.epoch, bundle->statement.serial,
+		       apply->watermark.epoch, apply->watermark.serial) > 0 &&
+	       in_force(apply, bundle);
+}
+
+enum origin { OFFERED, PENDING, CANDIDATE };
+
+static int consider(struct apply *apply, struct ml_bytes file, enum origin origin,
+		    struct ml_bundle *bundle, struct ml_error *error)
+{
+	uint64_t lifetime = 0;
+	int code = verify(apply, file, bundle, error);
+
+	if (code) {
+		memset(bundle, 0, sizeof(*bundle));
+		return code;
+	}
+	if (origin == CANDIDATE && half_accepted(apply, bundle)) {
+		promote(apply, bundle);
+		return 0;
+	}
+	code = judge(apply, bundle, &lifetime, error);
+	if (code == -EAGAIN && origin != PENDING)
+		return keep_pending(file, &bundle->statement, error);
+	return code ? code : take(apply, file, bundle, lifetime, error);
+}
+
+static int condemned(const struct apply *apply, const uint8_t digest[static 32],
+		     struct ml_bytes file, struct ml_error *error)
+{
+	char name[80];
+
+	if (!journal_condemns(digest, name))
+		return 0;
+	journal_keep(digest, file);
+	return ml_error_set(error, -ECANCELED, "merlond died over this bundle %d times, and "
+			    "has set it aside as %s/%s: remove that file to try again",
+			    STORE_ATTEMPTS, apply->agent->options.state_dir, name);
+}
+
+static int attempt(struct apply *apply, struct ml_bytes file, enum origin origin,
+		   struct ml_bundle *bundle, struct ml_error *error)
+{
+	uint8_t digest[crypto_hash_sha256_BYTES];
+	int code;
+
+	memset(bundle, 0, sizeof(*bundle));
+	crypto_hash_sha256(digest, file.data, file.length);
+	code = condemned(apply, digest, file, error);
+	if (code)
+		return code;
+	code = journal_begin(digest, error);
+	if (code)
+		return code;
+	code = consider(apply, file, origin, bundle, error);
+	journal_end();
+	return code;
+}
+
+static void log_refusal(const struct ml_bundle *bundle, int code,
+			const struct ml_error *error)
+{
+	struct message_log fields = fields_of(&bundle->statement, code);
+
+	if (code && code != -EALREADY && code != -EAGAIN)
+		log_fields(LOG_WARNING, &fields, "refused", "a bundle was refused: %s",
+			   error->text);
+}
+
+int accept_offer(struct apply *apply, struct ml_bytes file, struct ml_error *error)
+{
+	struct ml_kernel_status status;
+	struct ml_bundle bundle;
+	int code;
+
+	report_kernel(apply, &status);	/* if it is gone, no bundle is to blame */
+	code = attempt(apply, file, OFFERED, &bundle, error);
+	log_refusal(&bundle, code, error);
+	return code;
+}
+
+static int attempt_stored(struct apply *apply, const char *name, enum origin origin,
+			  struct ml_bundle *bundle)
+{
+	struct ml_error error = { .code = 0 };
+	struct ml_bytes file;
+	int code;
+
+	if (store_map(name, &file) == -ENOENT)
+		return -ENOENT;
+	code = attempt(apply, file, origin, bundle, &error);
+	store_unmap(file);
+	log_refusal(bundle, code, &error);
+	return code;
+}
+
+/* ---------------------------------------------------------------- pending */
+
+/* What says nothing about the bundle, and may be over soon. */
+static bool passing(int code)
+{
+	return code == -EBUSY || code == -ENOMEM || code == -ENOBUFS || code == -EINTR ||
+	       code == -ENOSPC || code == -EDQUOT || code == -EIO;
+}
+
+static void note_pending(struct apply *apply, const struct ml_statement *statement)
+{
+	struct message_generation *pending = &apply->pending[apply->pending_count];
+
+	pending->epoch = statement->epoch;
+	pending->serial = statement->serial;
+	pending->not_before = statement->not_before;
+	apply->pending_count++;
+}
+
+int64_t accept_due(struct apply *apply)
+{
+	char names[PENDING_NAMES][STORE_NAME];
+	size_t count = store_pending(names, PENDING_NAMES);
+	struct ml_bundle bundle;
+	int64_t next = 0;
+	size_t i;
+	int code;
+
+	apply->pending_count = 0;
+	for (i = 0; i < count; i++) {
+		code = attempt_stored(apply, names[i], PENDING, &bundle);
+		if (code == -EAGAIN || passing(code)) {
+			note_pending(apply, &bundle.statement);
+			if (!next || bundle.statement.not_before < next)
+				next = bundle.statement.not_before;
+		} else {
+			store_remove(names[i]);
+		}
+	}
+	return next;
+}
+
+/* ------------------------------------------------------------------- start */
+
+static void restore_candidate(struct apply *apply)
+{
+	struct ml_bundle bundle;
+	int code = attempt_stored(apply, STORE_CANDIDATE, CANDIDATE, &bundle);
+
+	if (passing(code))
+		die("the kernel cannot take a generation now: %s", strerror(-code));
+	if (code)
+		store_remove(STORE_CANDIDATE);
+}
+
+/* 1: the kernel has it, or what came after it; 0: it has it now. */
+static int load_accepted(struct apply *apply, const struct ml_bundle *bundle,
+			 struct ml_error *error)
+{
+	const struct ml_statement *statement = &bundle->statement;
+	struct ml_kernel_status status;
+	uint64_t lifetime;
+	int code;
+
+	report_kernel(apply, &status);
+	if (status.has_generation && compare(status.epoch, status.serial, statement->epoch,
+					     statement->serial) >= 0)
+		return 1;
+	code = judge_dates(apply, statement, &lifetime, error);
+	return code ? code : put_into_kernel(apply, bundle, lifetime, error);
+}
+
+static int restore_verified(struct apply *apply, const struct ml_bundle *bundle,
+			    struct ml_error *error)
+{
+	const struct ml_statement *statement = &bundle->statement;
+	int above = compare(statement->epoch, statement->serial, apply->watermark.epoch,
+			    apply->watermark.serial);
+	int code;
+
+	if (above < 0)
+		return ml_error_set(error, -ESTALE, "generation %ju.%ju is older than the "
+				    "watermark: the state directory was changed by hand",
+				    (uintmax_t)statement->epoch, (uintmax_t)statement->serial);
+	remember(apply, bundle);
+	code = load_accepted(apply, bundle, error);
+	if (code >= 0 && above > 0)
+		raise_watermark(apply, bundle);
+	return code;
+}
+
+static int restore_accepted(struct apply *apply, struct ml_bytes file,
+			    struct ml_bundle *bundle, struct ml_error *error)
+{
+	uint8_t digest[crypto_hash_sha256_BYTES];
+	int code;
+
+	memset(bundle, 0, sizeof(*bundle));
+	crypto_hash_sha256(digest, file.data, file.length);
+	code = journal_begin(digest, error);
+	if (code)
+		return code;
+	code = verify(apply, file, bundle, error);
+	if (!code)
+		code = restore_verified(apply, bundle, error);
+	journal_end();
+	return code;
+}
+
+static void log_restored(const struct ml_bundle *bundle, int code,
+			 const struct ml_error *error)
+{
+	struct message_log fields = fields_of(&bundle->statement, code < 0 ? code : 0);
+
+	if (passing(code))
+		die("the kernel cannot take a generation now: %s", error->text);
+	if (code < 0)
+		log_fields(LOG_ERR, &fields, "not-restored", "the last accepted bundle cannot "
+			   "be loaded again: %s", error->text);
+	else if (code == 0)
+		log_fields(LOG_NOTICE, &fields, "restored", "generation %ju.%ju is in the "
+			   "kernel again", (uintmax_t)fields.epoch, (uintmax_t)fields.serial);
+}
+
+void accept_restore(struct apply *apply)
+{
+	struct ml_error error = { .code = 0 };
+	struct ml_bundle bundle;
+	struct ml_bytes file;
+	int code;
+
+	restore_candidate(apply);
+	if (store_map(STORE_ACCEPTED, &file) == -ENOENT)
+		return;
+	code = restore_accepted(apply, file, &bundle, &error);
+	store_unmap(file);
+	log_restored(&bundle, code, &error);
+}

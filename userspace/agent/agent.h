@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * merlond: three processes.
+ *
+ *   supervisor   starts the others, speaks to systemd and the log, ends when
+ *                either ends; no capability
+ *   apply        root without files but the state directory, CAP_NET_ADMIN
+ *                alone: verifies, loads, remembers
+ *   sync         user merlon, nothing but the inbox and the socket: talks to
+ *                the world, verifies first
+ */
+#ifndef MERLOND_AGENT_H
+#define MERLOND_AGENT_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "bundle.h"
+
+struct agent_options {
+	const char *state_dir, *inbox, *socket, *trust, *user;
+	bool check;		/* -n */
+	bool verbose;		/* log what is of interest to a developer */
+};
+
+/* All that is opened while there is privilege to open it. */
+struct agent {
+	struct agent_options options;
+	struct ml_trust trust;
+	uid_t sync_uid;
+	gid_t sync_gid;
+	gid_t status_gid;	/* may ask for the status; (gid_t)-1: nobody */
+	int state_dir, inbox, listener;		/* descriptors */
+	int lock;
+	int supervisor[2], sync_supervisor[2];	/* [0] is the supervisor's */
+	int apply_sync[2];			/* [0] is apply's */
+};
+
+/* What each process does for the rest of its life; returns its exit status. */
+int supervise(struct agent *agent, pid_t apply, pid_t sync);
+int apply_run(struct agent *agent);
+int sync_run(struct agent *agent);
+
+#endif

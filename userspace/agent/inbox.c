@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The inbox: "*.bundle", moved in by rename, so that a name is a whole file.
+ * Accepted: the file is removed. Refused: renamed to "*.bundle.refused", for
+ * whoever put it there. What may work later is tried again.
+ */
+#include "sync.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <fnmatch.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "log.h"
+
+#define RETRY_SECONDS 10
+
+#define DONE ".done"
+
+struct letter {
+	char name[NAME_MAX + 1];
+	dev_t device;
+	ino_t inode;
+};
+
+static struct event *again;
+
+/* ----------------------------------------------------------------- contents */
+
+static int copy(int from, int to, off_t limit)
+{
+	static char buffer[64 << 10];
+	off_t total = 0;
+	ssize_t part;
+
+	while ((part = read(from, buffer, sizeof(buffer))) > 0) {
+		total += part;
+		if (total > limit)
+			return -E2BIG;
+		if (write(to, buffer, (size_t)part) != part)
+			return -ENOMEM;
+	}
+	return part < 0 ? -errno : 0;
+}
+
+static int seal(int from)
+{
+	int fd = memfd_create("merlon-inbox", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	int code = fd < 0 ? -errno : copy(from, fd, ML_BUNDLE_MAX_BYTES);
+
+	if (!code && fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW |
+			   F_SEAL_WRITE))
+		code = -errno;
+	if (code && fd >= 0)
+		close(fd);
+	return code ? code : fd;
+}
+
+/* A link, a pipe or a device in the inbox is nobody's bundle. */
+static int open_letter(const char *name, struct letter *letter)
+{
+	int fd = open(name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+	struct stat status;
+	int code;
+
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &status))
+		code = -errno;
+	else if (!S_ISREG(status.st_mode))
+		code = -EINVAL;
+	else
+		code = seal(fd);
+	close(fd);
+	snprintf(letter->name, sizeof(letter->name), "%s", name);
+	letter->device = status.st_dev;
+	letter->inode = status.st_ino;
+	return code;
+}
+
+/* ------------------------------------------------------------------ outcome */
+
+/*
+ * Meanwhile another file may have been moved to the name. So the file is moved
+ * out of the way first, then looked at; the wrong one is put back, which wakes
+ * this process up to deliver it.
+ */
+static bool take_away(const struct letter *letter)
+{
+	struct stat status;
+
+	if (rename(letter->name, DONE)) {
+		if (errno != ENOENT)
+			log_line(LOG_ERR, "inbox", "cannot move '%.80s': %s", letter->name,
+				 strerror(errno));
+		return false;
+	}
+	if (!lstat(DONE, &status) && status.st_ino == letter->inode &&
+	    status.st_dev == letter->device)
+		return true;
+	renameat2(AT_FDCWD, DONE, AT_FDCWD, letter->name, RENAME_NOREPLACE);
+	return false;
+}
+
+static void put_aside(const struct letter *letter, const char *why)
+{
+	char refused[NAME_MAX + 16];
+
+	snprintf(refused, sizeof(refused), "%s.refused", letter->name);
+	if (!take_away(letter))
+		return;
+	if (rename(DONE, refused) && rename(DONE, "long-name.refused"))
+		unlink(DONE);
+	log_line(LOG_WARNING, "inbox", "'%.80s' is put aside as '.refused': %.300s",
+		 letter->name, why);
+}
+
+static bool may_work_later(int code)
+{
+	return code == -EBUSY || code == -ENOMEM || code == -EINTR || code == -ENOBUFS ||
+	       code == -ENOSPC || code == -EDQUOT || code == -EIO;
+}
+
+static void try_again(void)
+{
+	const struct timeval later = { RETRY_SECONDS, 0 };
+
+	event_add(again, &later);
+}
+
+static void delivered(struct task *task, const struct message_result *result)
+{
+	struct letter *letter = task->owner;
+
+	if (may_work_later(result->code))
+		try_again();
+	else if (result->code && result->code != -EALREADY && result->code != -EAGAIN)
+		put_aside(letter, result->sentence);
+	else if (take_away(letter))
+		unlink(DONE);
+	free(letter);
+}
+
+/* Takes @letter. */
+static void post(struct sync *sync, struct letter *letter, int fd)
+{
+	if (fd >= 0 && task_add(sync, MESSAGE_OFFER, fd, delivered, letter))
+		return;
+	if (fd >= 0 || may_work_later(fd))
+		try_again();
+	else if (fd != -ENOENT)
+		put_aside(letter, strerror(-fd));
+	free(letter);
+}
+
+static void deliver(struct sync *sync, const char *name)
+{
+	struct letter *letter;
+
+	if (fnmatch("*.bundle", name, FNM_PERIOD))
+		return;
+	letter = calloc(1, sizeof(*letter));
+	if (letter)
+		post(sync, letter, open_letter(name, letter));
+	else
+		try_again();
+}
+
+/* ---------------------------------------------------------------- watching */
+
+static void scan(struct sync *sync)
+{
+	struct dirent **found;
+	int count = scandir(".", &found, NULL, alphasort);
+	int i;
+
+	if (count < 0)
+		die("cannot read the inbox: %s", strerror(errno));
+	for (i = 0; i < count; i++) {
+		deliver(sync, found[i]->d_name);
+		free(found[i]);
+	}
+	free(found);
+}
+
+static void scan_again(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	scan(arg);
+}
+
+static void take(struct sync *sync, const struct inotify_event *event)
+{
+	if (event->mask & IN_Q_OVERFLOW)
+		scan(sync);
+	else if (event->mask & (IN_IGNORED | IN_UNMOUNT))
+		die("the inbox was removed");
+	else if (event->len)
+		deliver(sync, event->name);
+}
+
+static void notified(evutil_socket_t fd, short what, void *arg)
+{
+	static char buffer[16 << 10] __attribute__((aligned(8)));
+	const struct inotify_event *event;
+	ssize_t length = read(fd, buffer, sizeof(buffer));
+	ssize_t at;
+
+	(void)what;
+	for (at = 0; at < length; at += (ssize_t)(sizeof(*event) + event->len)) {
+		event = (const struct inotify_event *)(buffer + at);
+		take(arg, event);
+	}
+}
+
+void inbox_start(struct sync *sync)
+{
+	/* Of a life before: whether it was done with is not known. */
+	rename(DONE, "recovered.bundle");
+	scan(sync);
+}
+
+void inbox_setup(struct sync *sync)
+{
+	struct event *event;
+	int notify;
+
+	notify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	if (notify < 0 || inotify_add_watch(notify, ".", IN_MOVED_TO | IN_ONLYDIR) < 0)
+		die("cannot watch the inbox: %s", strerror(errno));
+	event = event_new(sync->base, notify, EV_READ | EV_PERSIST, notified, sync);
+	again = evtimer_new(sync->base, scan_again, sync);
+	if (!event || !again || event_add(event, NULL))
+		die("out of memory");
+}

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: MIT
+/* How things are: for sync's clients, for systemd, for the log. */
+#include "apply.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "log.h"
+#include "store.h"
+
+#define DAY 86400
+
+/* A module that was loaded anew has forgotten everything: so starts this process. */
+void report_kernel(struct apply *apply, struct ml_kernel_status *ret)
+{
+	static uint64_t epoch, serial;
+	struct ml_error error;
+
+	if (ml_kernel_status(apply->kernel, ret, &error))
+		die("the kernel module does not answer: %s", error.text);
+	if (ret->last_epoch < epoch || (ret->last_epoch == epoch && ret->last_serial < serial))
+		die("the kernel module was loaded anew: starting over, to load what it forgot");
+	epoch = ret->last_epoch;
+	serial = ret->last_serial;
+}
+
+const char *report_date(int64_t seconds, char ret[static REPORT_DATE])
+{
+	time_t value = (time_t)seconds;
+	struct tm parts;
+
+	if (!gmtime_r(&value, &parts) ||
+	    !strftime(ret, REPORT_DATE, "%Y-%m-%d %H:%M:%S UTC", &parts))
+		snprintf(ret, REPORT_DATE, "never");
+	return ret;
+}
+
+/* ------------------------------------------------------------------ clients */
+
+static void fill_kernel(struct apply *apply, struct message_result *ret)
+{
+	struct ml_kernel_status status;
+
+	report_kernel(apply, &status);
+	ret->state = status.state;
+	ret->scope = status.scope;
+	ret->mode = status.mode;
+	if (status.has_generation) {
+		ret->epoch = status.epoch;
+		ret->serial = status.serial;
+	}
+}
+
+void report_fill(struct apply *apply, struct message_result *ret)
+{
+	struct store_arming kept;
+
+	fill_kernel(apply, ret);
+	store_read_arming(&kept);
+	ret->armed_scope = kept.scope;
+	ret->armed_mode = kept.mode;
+	ret->quarantined = journal_count();
+	ret->pending_count = apply->pending_count;
+	memcpy(ret->pending, apply->pending, sizeof(ret->pending));
+	if (!apply->has_accepted)
+		return;
+	ret->accepted = true;
+	ret->issued = apply->accepted.issued;
+	ret->not_before = apply->accepted.not_before;
+	ret->expires = apply->accepted.expires;
+	ret->bundle_scope = apply->bundle_scope;
+}
+
+/* ------------------------------------------------------------------ systemd */
+
+/* Dates are judged by the later of the clock and the floor: see design. */
+static int64_t age(const struct apply *apply)
+{
+	int64_t now = time(NULL);
+
+	if (now < apply->watermark.floor)
+		now = apply->watermark.floor;
+	return now - apply->accepted.issued;
+}
+
+static bool stale(const struct apply *apply)
+{
+	return apply->has_accepted && age(apply) > ML_DAEMON_STALE_SECONDS;
+}
+
+void report_status(struct apply *apply)
+{
+	static struct message_text last;
+	struct message_text text = { { 0 } };
+	struct ml_kernel_status status;
+	char date[REPORT_DATE];
+
+	report_kernel(apply, &status);
+	if (status.has_generation)
+		snprintf(text.text, sizeof(text.text),
+			 "%s; generation %ju.%ju of network '%s' for node '%s', expires %s%s",
+			 ml_state_name(status.state), (uintmax_t)status.epoch,
+			 (uintmax_t)status.serial, apply->agent->trust.network,
+			 apply->agent->trust.node, apply->has_accepted ?
+			 report_date(apply->accepted.expires, date) : "unknown",
+			 stale(apply) ? "; stale: renewals are missing" : "");
+	else
+		snprintf(text.text, sizeof(text.text), "%s; no generation in the kernel",
+			 ml_state_name(status.state));
+	if (!strcmp(text.text, last.text))
+		return;
+	last = text;
+	message_send(apply->agent->supervisor[1], MESSAGE_STATUS, 0, &text, -1);
+}
+
+/* ------------------------------------------------------------------- health */
+
+static void warn_stale(struct apply *apply)
+{
+	static time_t last;
+	time_t now = time(NULL);
+
+	if (!stale(apply) || (last && now - last < DAY && now >= last))
+		return;
+	last = now;
+	log_line(LOG_WARNING, "stale", "the last accepted bundle was issued %jd days ago: "
+		 "renewals are missing", (intmax_t)(age(apply) / DAY));
+}
+
+static void check_kernel(struct apply *apply)
+{
+	struct ml_kernel_status status;
+	struct store_arming kept;
+
+	report_kernel(apply, &status);
+	store_read_arming(&kept);
+	if (kept.scope && status.state == MERLON_STATE_DISARMED)
+		log_line(LOG_WARNING, "disarmed", "the kernel is disarmed, but shall be armed "
+			 "after a reboot: run 'merlon arm' or 'merlon disarm'");
+}
+
+void report_health(struct apply *apply)
+{
+	warn_stale(apply);
+	check_kernel(apply);
+	report_status(apply);
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/* What is opened and checked while there is privilege. -errno and a sentence. */
+#ifndef MERLOND_SETUP_H
+#define MERLOND_SETUP_H
+
+#include "agent.h"
+#include "error.h"
+
+/* Trust and user: what -n checks. */
+int setup_read(struct agent *agent, struct ml_error *error);
+/* Directories, lock, socket, and the pairs between the processes. */
+int setup_open(struct agent *agent, struct ml_error *error);
+
+#endif

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: MIT
+#include "store.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <fnmatch.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "file.h"
+#include "log.h"
+
+#define WATERMARK "watermark"
+#define ARMING "arming"
+
+static void sync_directory(void)
+{
+	int fd = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0 || fsync(fd))
+		die("cannot sync the state directory: %s", strerror(errno));
+	close(fd);
+}
+
+/* ------------------------------------------------------------------- files */
+
+int store_try_write(const char *name, struct ml_bytes bytes, struct ml_error *error)
+{
+	int code = ml_file_write_atomic(name, bytes.data, bytes.length, 0600, error);
+
+	if (code)
+		ml_error_set(error, code, "cannot write the state directory: %s",
+			     strerror(-code));
+	return code;
+}
+
+void store_write(const char *name, struct ml_bytes bytes)
+{
+	struct ml_error error;
+
+	if (store_try_write(name, bytes, &error))
+		die("%s", error.text);
+}
+
+void store_rename(const char *from, const char *to)
+{
+	if (rename(from, to))
+		die("cannot rename '%s' in the state directory: %s", from, strerror(errno));
+	sync_directory();
+}
+
+void store_remove(const char *name)
+{
+	if (!unlink(name))
+		sync_directory();
+	else if (errno != ENOENT)
+		die("cannot remove '%s' from the state directory: %s", name,
+		    strerror(errno));
+}
+
+/* An empty file maps to no bytes, which no parser takes for a bundle. */
+int store_map(const char *name, struct ml_bytes *ret)
+{
+	int fd = open(name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	struct stat status;
+	void *map = NULL;
+
+	if (fd < 0 && errno == ENOENT)
+		return -ENOENT;
+	if (fd < 0 || fstat(fd, &status) || !S_ISREG(status.st_mode))
+		die("cannot read '%s' in the state directory: %s", name, strerror(errno));
+	if (status.st_size)
+		map = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (map == MAP_FAILED)
+		die("cannot map '%s': %s", name, strerror(errno));
+	close(fd);
+	ret->data = map;
+	ret->length = (size_t)status.st_size;
+	return 0;
+}
+
+void store_unmap(struct ml_bytes bytes)
+{
+	if (bytes.length)
+		munmap((void *)bytes.data, bytes.length);
+}
+
+/* ---------------------------------------------------------------- watermark */
+
+void store_read_watermark(struct ml_watermark *ret)
+{
+	struct ml_error error;
+
+	memset(ret, 0, sizeof(*ret));
+	if (ml_watermark_read(WATERMARK, ret, &error))
+		die("cannot read the watermark: %s", error.text);
+}
+
+void store_write_watermark(const struct ml_watermark *watermark)
+{
+	struct ml_error error;
+
+	if (ml_watermark_write(WATERMARK, watermark, &error))
+		die("cannot write the watermark: %s", error.text);
+}
+
+/* ------------------------------------------------------------------- arming */
+
+static const struct store_arming armings[] = {
+	{ MERLON_SCOPE_TUNNELS, MERLON_MODE_OBSERVING },
+	{ MERLON_SCOPE_TUNNELS, MERLON_MODE_ENFORCING },
+	{ MERLON_SCOPE_EVERYTHING, MERLON_MODE_OBSERVING },
+	{ MERLON_SCOPE_EVERYTHING, MERLON_MODE_ENFORCING },
+};
+
+static void arming_text(const struct store_arming *arming, char *ret, size_t size)
+{
+	snprintf(ret, size, "{\"mode\":\"%s\",\"scope\":\"%s\"}\n",
+		 ml_mode_name(arming->mode), ml_scope_name(arming->scope));
+}
+
+/* The file has four contents; another one is nobody's work, and not guessed at. */
+void store_read_arming(struct store_arming *ret)
+{
+	char text[128], known[128];
+	struct ml_bytes bytes;
+	size_t i;
+
+	memset(ret, 0, sizeof(*ret));
+	if (store_map(ARMING, &bytes) == -ENOENT)
+		return;
+	snprintf(text, sizeof(text), "%.*s", (int)(bytes.length < 127 ? bytes.length : 127),
+		 bytes.data ? (const char *)bytes.data : "");
+	store_unmap(bytes);
+	for (i = 0; i < sizeof(armings) / sizeof(armings[0]); i++) {
+		arming_text(&armings[i], known, sizeof(known));
+		if (strcmp(text, known))
+			continue;
+		*ret = armings[i];
+		return;
+	}
+	die("'%s' in the state directory says neither armed nor how: remove it, and arm "
+	    "anew", ARMING);
+}
+
+void store_write_arming(const struct store_arming *arming)
+{
+	char text[128];
+
+	if (arming->scope == MERLON_SCOPE_UNSPEC) {
+		store_remove(ARMING);
+		return;
+	}
+	arming_text(arming, text, sizeof(text));
+	store_write(ARMING, (struct ml_bytes){ (const uint8_t *)text, strlen(text) });
+}
+
+/* ------------------------------------------------------------------ pending */
+
+void store_pending_name(uint64_t epoch, uint64_t serial, char ret[static STORE_NAME])
+{
+	/* Twenty digits: the order of names is the order of generations. */
+	snprintf(ret, STORE_NAME, "pending-%020" PRIu64 "-%020" PRIu64 ".bundle", epoch,
+		 serial);
+}
+
+static int is_pending(const struct dirent *entry)
+{
+	return !fnmatch("pending-*.bundle", entry->d_name, 0) &&
+	       strlen(entry->d_name) < STORE_NAME;
+}
+
+size_t store_pending(char names[][STORE_NAME], size_t room)
+{
+	struct dirent **found;
+	int count = scandir(".", &found, is_pending, alphasort);
+	size_t taken = 0;
+	int i;
+
+	if (count < 0)
+		die("cannot read the state directory: %s", strerror(errno));
+	for (i = 0; i < count; i++) {
+		if (taken < room)
+			strcpy(names[taken++], found[i]->d_name);
+		free(found[i]);
+	}
+	free(found);
+	return taken;
+}
+
+/* -------------------------------------------------------------------- setup */
+
+static int is_left_over(const struct dirent *entry)
+{
+	return !fnmatch(".*.tmp", entry->d_name, FNM_PERIOD);
+}
+
+static void sweep(void)
+{
+	struct dirent **found;
+	int count = scandir(".", &found, is_left_over, NULL);
+	int i;
+
+	if (count < 0)
+		die("cannot read the state directory: %s", strerror(errno));
+	for (i = 0; i < count; i++) {
+		unlink(found[i]->d_name);
+		free(found[i]);
+	}
+	free(found);
+}
+
+void store_setup(void)
+{
+	sweep();
+}
