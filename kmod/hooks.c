@@ -1,0 +1,423 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Which packets are judged, where, and what becomes of them.
+ *
+ *   PRE_ROUTING	came by another device than the tunnel that owns its source
+ *   LOCAL_IN		came by a WireGuard device
+ *   FORWARD		came by a WireGuard device, leaves by something else
+ *   POST_ROUTING	leaves by a WireGuard device, whatever brought it
+ *
+ * So that each packet of a tunnel is judged once, by the device that is true
+ * at that moment. What skb_iif and, in POST_ROUTING, state->in say may be
+ * stale: they decide nothing.
+ */
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/limits.h>
+#include <linux/netdevice.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter_ipv4.h>
+#include <linux/netfilter_ipv6.h>
+#include <linux/rcupdate.h>
+#include <linux/skbuff.h>
+#include <linux/slab.h>
+#include <net/ip.h>
+#include <net/netfilter/ipv4/nf_defrag_ipv4.h>
+#include <net/netfilter/ipv6/nf_defrag_ipv6.h>
+
+#include "classifier/classify.h"
+#include "device.h"
+#include "event.h"
+#include "generation.h"
+#include "hooks.h"
+#include "judge.h"
+#include "parse_skb.h"
+#include "pernet.h"
+#include "reject.h"
+#include "trace.h"
+
+/*
+ * Behind defragmentation and what rewrites raw packets (NF_IP_PRI_RAW), before
+ * conntrack: a spoofed packet leaves no trace there. The IPv6 priorities are
+ * the same.
+ */
+#define PRIORITY_SOURCE		(NF_IP_PRI_CONNTRACK - 1)
+
+/*
+ * Behind NAT and everybody who may reroute, before conntrack confirms: what is
+ * denied here never enters its table. At equal priority the later registrant
+ * runs first.
+ */
+#define PRIORITY_VERDICT	(NF_IP_PRI_CONNTRACK_CONFIRM - 1)
+
+/* ---------------------------------------------------------------- verdicts */
+
+static u8 hook_of(const struct nf_hook_state *state)
+{
+	switch (state->hook) {
+	case NF_INET_PRE_ROUTING:
+		return MERLON_HOOK_PREROUTING;
+	case NF_INET_LOCAL_IN:
+		return MERLON_HOOK_INPUT;
+	case NF_INET_FORWARD:
+		return MERLON_HOOK_FORWARD;
+	default:
+		return MERLON_HOOK_POSTROUTING;
+	}
+}
+
+static u8 reason_of(struct merlon_judgement judgement)
+{
+	if (judgement.reason)
+		return judgement.reason;
+	return MERLON_VERDICT_RULE(judgement.verdict) ? MERLON_REASON_RULE :
+							MERLON_REASON_NO_RULE;
+}
+
+static u8 family_of(const struct nf_hook_state *state)
+{
+	return state->pf == NFPROTO_IPV4 ? AF_INET : AF_INET6;
+}
+
+/* For packets that the host sent, state->in is what sent the buffer here last. */
+static const struct net_device *in_of(const struct nf_hook_state *state)
+{
+	if (state->hook == NF_INET_POST_ROUTING && state->in == state->out)
+		return NULL;
+	return state->in;
+}
+
+/* A rule counts its packets; reasons count those that no rule decided. */
+static void count_denied(struct merlon_net *mn, struct merlon_generation *generation,
+			 struct merlon_judgement judgement, u32 length)
+{
+	u8 reason = reason_of(judgement);
+
+	if (reason != MERLON_REASON_RULE && reason != MERLON_REASON_NO_RULE)
+		this_cpu_inc(mn->reasons->denied[reason]);
+	if (reason == MERLON_REASON_NO_RULE || MERLON_VERDICT_RULE(judgement.verdict))
+		merlon_generation_count(generation, judgement.verdict, length);
+}
+
+static void trace(const struct merlon_generation *generation, const struct merlon_packet *packet,
+		  const struct nf_hook_state *state, struct merlon_judgement judgement)
+{
+	u32 rule = MERLON_VERDICT_RULE(judgement.verdict);
+	u8 action = MERLON_VERDICT_ACTION(judgement.verdict) ?: MERLON_ACTION_DROP;
+
+	trace_merlon_verdict(packet, in_of(state), state->out, hook_of(state),
+			     reason_of(judgement), action,
+			     rule ? merlon_tables_rule_id(generation->tables, rule) : 0);
+}
+
+static void report(struct merlon_net *mn, const struct merlon_packet *packet,
+		   const struct nf_hook_state *state, struct merlon_judgement judgement,
+		   u32 length, bool observed)
+{
+	const struct merlon_drop drop = {
+		.packet = packet,
+		.in = in_of(state),
+		.out = state->out,
+		.hook = hook_of(state),
+		.reason = reason_of(judgement),
+		.verdict = judgement.verdict,
+		.length = length,
+		.observed = observed,
+	};
+
+	merlon_event_drop(mn, &drop);
+}
+
+/*
+ * The one place that turns a denial into what netfilter does. The sender on
+ * this host, if it is one, gets EPERM.
+ */
+static noinline unsigned int deny(struct merlon_net *mn, struct merlon_generation *generation,
+				  struct sk_buff *skb, const struct nf_hook_state *state,
+				  struct merlon_judgement judgement)
+{
+	bool enforcing = READ_ONCE(mn->mode) != MERLON_MODE_OBSERVING;
+	struct merlon_packet packet;
+
+	merlon_packet_read(family_of(state), skb, &packet);
+	if (merlon_reject_is_own(&packet))
+		return NF_ACCEPT;
+	count_denied(mn, generation, judgement, skb->len);
+	if (trace_merlon_verdict_enabled())
+		trace(generation, &packet, state, judgement);
+	report(mn, &packet, state, judgement, skb->len, !enforcing);
+	if (!enforcing)
+		return NF_ACCEPT;
+	if (MERLON_VERDICT_ACTION(judgement.verdict) == MERLON_ACTION_REJECT)
+		merlon_reject(skb, state, &packet);
+	return NF_DROP_REASON(skb, SKB_DROP_REASON_NETFILTER_DROP, EPERM);
+}
+
+static noinline unsigned int deny_for(struct merlon_net *mn, struct merlon_generation *generation,
+				      struct sk_buff *skb, const struct nf_hook_state *state,
+				      u32 reason)
+{
+	return deny(mn, generation, skb, state, (struct merlon_judgement) { .reason = reason });
+}
+
+static noinline void trace_allowed(const struct merlon_generation *generation,
+				   const struct sk_buff *skb, const struct nf_hook_state *state,
+				   struct merlon_judgement judgement)
+{
+	struct merlon_packet packet;
+
+	merlon_packet_read(family_of(state), skb, &packet);
+	trace(generation, &packet, state, judgement);
+}
+
+/* ----------------------------------------------------------------- tunnels */
+
+/* Devices that the policy does not name, or names to leave them alone. */
+static noinline unsigned int judge_unnamed(struct merlon_net *mn,
+					   struct merlon_generation *generation,
+					   struct sk_buff *skb,
+					   const struct nf_hook_state *state, u8 number)
+{
+	if (number == MERLON_TUNNEL_IGNORED)
+		return NF_ACCEPT;
+	return deny_for(mn, generation, skb, state, MERLON_REASON_UNKNOWN_TUNNEL);
+}
+
+/* Is this FORWARD, and POST_ROUTING will judge? Not so for a tunnel to be ignored. */
+static __always_inline bool is_judged_later(const struct merlon_generation *generation,
+					    const struct nf_hook_state *state)
+{
+	if (state->hook != NF_INET_FORWARD || likely(!merlon_device_is_wireguard(state->out)))
+		return false;
+	return merlon_generation_tunnel(generation, state->out->ifindex) !=
+	       MERLON_TUNNEL_IGNORED;
+}
+
+/* A packet of the WireGuard device @tunnel. One generation serves it throughout. */
+static __always_inline unsigned int judge(u8 family, struct merlon_net *mn, struct sk_buff *skb,
+					  const struct nf_hook_state *state,
+					  const struct net_device *tunnel)
+{
+	struct merlon_generation *generation = rcu_dereference(mn->generation);
+	struct merlon_judgement judgement;
+	u8 number;
+
+	if (unlikely(!generation))
+		return deny_for(mn, NULL, skb, state, MERLON_REASON_LOCKDOWN);
+	if (unlikely(READ_ONCE(generation->expired)))
+		return deny_for(mn, generation, skb, state, MERLON_REASON_EXPIRED);
+	number = merlon_generation_tunnel(generation, tunnel->ifindex);
+	if (unlikely(number == MERLON_TUNNEL_UNKNOWN || number == MERLON_TUNNEL_IGNORED))
+		return judge_unnamed(mn, generation, skb, state, number);
+	if (is_judged_later(generation, state))
+		return NF_ACCEPT;
+	judgement = family == AF_INET ? merlon_judge4(mn, generation, skb) :
+					merlon_judge6(mn, generation, skb);
+	if (unlikely(!merlon_judgement_passes(judgement)))
+		return deny(mn, generation, skb, state, judgement);
+	merlon_generation_count(generation, judgement.verdict, skb->len);
+	if (trace_merlon_verdict_enabled())
+		trace_allowed(generation, skb, state, judgement);
+	return NF_ACCEPT;
+}
+
+static noinline unsigned int judge4(struct merlon_net *mn, struct sk_buff *skb,
+				    const struct nf_hook_state *state,
+				    const struct net_device *tunnel)
+{
+	return judge(AF_INET, mn, skb, state, tunnel);
+}
+
+static noinline unsigned int judge6(struct merlon_net *mn, struct sk_buff *skb,
+				    const struct nf_hook_state *state,
+				    const struct net_device *tunnel)
+{
+	return judge(AF_INET6, mn, skb, state, tunnel);
+}
+
+static __always_inline unsigned int judge_if_tunnel(u8 family, struct merlon_net *mn,
+						    struct sk_buff *skb,
+						    const struct nf_hook_state *state,
+						    const struct net_device *device)
+{
+	if (likely(!merlon_device_is_wireguard(device)))
+		return NF_ACCEPT;
+	return family == AF_INET ? judge4(mn, skb, state, device) :
+				   judge6(mn, skb, state, device);
+}
+
+/* In a VRF, the hooks behind routing see its master: who brought it the packet? */
+static noinline unsigned int inward_enslaved(u8 family, struct merlon_net *mn,
+					     struct sk_buff *skb,
+					     const struct nf_hook_state *state)
+{
+	int ifindex = family == AF_INET ? IPCB(skb)->iif : IP6CB(skb)->iif;
+	const struct net_device *in = dev_get_by_index_rcu(state->net, ifindex);
+
+	return judge_if_tunnel(family, mn, skb, state, in ?: state->in);
+}
+
+/* LOCAL_IN and FORWARD */
+static unsigned int inward4(void *priv, struct sk_buff *skb, const struct nf_hook_state *state)
+{
+	if (unlikely(netif_is_l3_master(state->in)))
+		return inward_enslaved(AF_INET, priv, skb, state);
+	return judge_if_tunnel(AF_INET, priv, skb, state, state->in);
+}
+
+static unsigned int inward6(void *priv, struct sk_buff *skb, const struct nf_hook_state *state)
+{
+	if (unlikely(netif_is_l3_master(state->in)))
+		return inward_enslaved(AF_INET6, priv, skb, state);
+	return judge_if_tunnel(AF_INET6, priv, skb, state, state->in);
+}
+
+/* POST_ROUTING */
+static unsigned int outward4(void *priv, struct sk_buff *skb, const struct nf_hook_state *state)
+{
+	return judge_if_tunnel(AF_INET, priv, skb, state, state->out);
+}
+
+static unsigned int outward6(void *priv, struct sk_buff *skb, const struct nf_hook_state *state)
+{
+	return judge_if_tunnel(AF_INET6, priv, skb, state, state->out);
+}
+
+/* ----------------------------------------------------------------- sources */
+
+/*
+ * The tunnel @owner alone may deliver this source. Exempt are devices that
+ * bring what this host sent to itself: the loopback, and the master of a VRF,
+ * which is that and also shows every packet of its slaves a second time. The
+ * first time it was seen here with the slave that brought it.
+ */
+static noinline unsigned int check_source(struct merlon_net *mn,
+					  struct merlon_generation *generation,
+					  struct sk_buff *skb,
+					  const struct nf_hook_state *state, u8 owner)
+{
+	const struct net_device *in = state->in;
+
+	if (in->flags & IFF_LOOPBACK || netif_is_l3_master(in))
+		return NF_ACCEPT;
+	if (merlon_device_is_wireguard(in) &&
+	    merlon_generation_tunnel(generation, in->ifindex) == owner)
+		return NF_ACCEPT;
+	return deny_for(mn, generation, skb, state, MERLON_REASON_SPOOFED);
+}
+
+/* Came by the only tunnel there is: no source of it can belong to another. */
+static __always_inline bool is_only_tunnel(const struct merlon_generation *generation,
+					   const struct net_device *in)
+{
+	return merlon_device_is_wireguard(in) &&
+	       merlon_tables_tunnel_count(generation->tables) == 1 &&
+	       merlon_generation_tunnel(generation, in->ifindex) == 1;
+}
+
+static unsigned int source4(void *priv, struct sk_buff *skb, const struct nf_hook_state *state)
+{
+	struct merlon_net *mn = priv;
+	struct merlon_generation *generation = rcu_dereference(mn->generation);
+	u8 owner;
+
+	if (unlikely(!generation) || is_only_tunnel(generation, state->in))
+		return NF_ACCEPT;
+	owner = merlon_owner4(generation->tables, ip_hdr(skb)->saddr);
+	if (likely(!owner))
+		return NF_ACCEPT;
+	return check_source(mn, generation, skb, state, owner);
+}
+
+static unsigned int source6(void *priv, struct sk_buff *skb, const struct nf_hook_state *state)
+{
+	struct merlon_net *mn = priv;
+	struct merlon_generation *generation = rcu_dereference(mn->generation);
+	u8 owner;
+
+	if (unlikely(!generation) || is_only_tunnel(generation, state->in))
+		return NF_ACCEPT;
+	owner = merlon_owner6(generation->tables, ipv6_hdr(skb)->saddr.s6_addr);
+	if (likely(!owner))
+		return NF_ACCEPT;
+	return check_source(mn, generation, skb, state, owner);
+}
+
+/* ------------------------------------------------------------ registration */
+
+#define HOOK(family, number, when, function) {	\
+	.hook = function,			\
+	.pf = NFPROTO_##family,			\
+	.hooknum = NF_INET_##number,		\
+	.priority = when,			\
+}
+
+/* ORDER: verdicts first, so that nothing passes unjudged behind a checked source. */
+static const struct nf_hook_ops hooks[] = {
+	HOOK(IPV4, LOCAL_IN, PRIORITY_VERDICT, inward4),
+	HOOK(IPV4, FORWARD, PRIORITY_VERDICT, inward4),
+	HOOK(IPV4, POST_ROUTING, PRIORITY_VERDICT, outward4),
+	HOOK(IPV6, LOCAL_IN, PRIORITY_VERDICT, inward6),
+	HOOK(IPV6, FORWARD, PRIORITY_VERDICT, inward6),
+	HOOK(IPV6, POST_ROUTING, PRIORITY_VERDICT, outward6),
+	HOOK(IPV4, PRE_ROUTING, PRIORITY_SOURCE, source4),
+	HOOK(IPV6, PRE_ROUTING, PRIORITY_SOURCE, source6),
+};
+
+/* Fragments are judged when they are whole. */
+static int enable_defrag(struct net *net)
+{
+	int err = nf_defrag_ipv4_enable(net);
+
+	if (err)
+		return err;
+	err = nf_defrag_ipv6_enable(net);
+	if (err)
+		nf_defrag_ipv4_disable(net);
+	return err;
+}
+
+static void disable_defrag(struct net *net)
+{
+	nf_defrag_ipv6_disable(net);
+	nf_defrag_ipv4_disable(net);
+}
+
+int merlon_hooks_register(struct merlon_net *mn)
+{
+	struct nf_hook_ops *ops;
+	size_t i;
+	int err;
+
+	ops = kmemdup(hooks, sizeof(hooks), GFP_KERNEL_ACCOUNT);
+	if (!ops)
+		return -ENOMEM;
+	for (i = 0; i < ARRAY_SIZE(hooks); i++)
+		ops[i].priv = mn;
+	err = enable_defrag(mn->net);
+	if (err)
+		goto err_defrag;
+	err = nf_register_net_hooks(mn->net, ops, ARRAY_SIZE(hooks));
+	if (err)
+		goto err_hooks;
+	mn->hooks = ops;
+	return 0;
+
+err_hooks:
+	disable_defrag(mn->net);
+err_defrag:
+	/* Some may have been registered, and a packet in them. */
+	synchronize_net();
+	kfree(ops);
+	return err;
+}
+
+void merlon_hooks_unregister(struct merlon_net *mn)
+{
+	nf_unregister_net_hooks(mn->net, mn->hooks, ARRAY_SIZE(hooks));
+	disable_defrag(mn->net);
+	/* ORDER: no packet is in a hook any more before what it uses is freed. */
+	synchronize_net();
+	kfree(mn->hooks);
+	mn->hooks = NULL;
+}

@@ -1,0 +1,338 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Conntrack is used where it runs, through inline functions alone: this module
+ * neither loads it nor switches it on.
+ *
+ * Cache lines that a packet of a connection touches, apart from the nine of a
+ * verdict (classify.h): its struct sk_buff, its IP header, the first two of
+ * its struct nf_conn. Without conntrack: its headers, and one line (IPv4) or
+ * two (IPv6) of the flows where it is not TCP.
+ */
+#include <linux/in.h>
+#include <linux/in6.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter_ipv4.h>
+#include <linux/rcupdate.h>
+#include <linux/skbuff.h>
+#include <linux/socket.h>
+#include <net/ip.h>
+#include <net/netfilter/nf_conntrack.h>
+
+#include "classifier/classify.h"
+#include "flow.h"
+#include "generation.h"
+#include "judge.h"
+#include "parse_skb.h"
+#include "pernet.h"
+
+/* NF_IP6_PRI_CONNTRACK is the same. */
+#define CONNTRACK_PRIORITY	NF_IP_PRI_CONNTRACK
+
+static __always_inline struct merlon_judgement by_verdict(u32 verdict)
+{
+	return (struct merlon_judgement) { .verdict = verdict };
+}
+
+static __always_inline bool allows(u32 verdict)
+{
+	return MERLON_VERDICT_ACTION(verdict) == MERLON_ACTION_ALLOW;
+}
+
+static __always_inline u32 classify(u8 family, const struct merlon_tables *tables,
+				    const void *source, const void *destination,
+				    u8 protocol, u16 selector)
+{
+	if (family == AF_INET)
+		return merlon_classify4(tables, *(const __be32 *)source,
+					*(const __be32 *)destination, protocol, selector);
+	return merlon_classify6(tables, source, destination, protocol, selector);
+}
+
+/* Not inlined: whatever is not a packet of a connection comes here, some of it twice. */
+static noinline u32 classify_apart(u8 family, const struct merlon_tables *tables,
+				   const void *source, const void *destination,
+				   u8 protocol, u16 selector)
+{
+	return classify(family, tables, source, destination, protocol, selector);
+}
+
+static u32 classify_own(const struct merlon_tables *tables,
+			const struct merlon_packet *packet)
+{
+	return classify_apart(packet->family, tables, packet->source, packet->destination,
+			      packet->protocol, packet->selector);
+}
+
+/* ------------------------------------------------------------- connections */
+
+static bool has_ports(u8 protocol)
+{
+	return protocol == IPPROTO_SCTP || protocol == IPPROTO_DCCP ||
+	       protocol == IPPROTO_UDPLITE;
+}
+
+/* What else stands where ports are (GRE keys, say) selects nothing. */
+static __always_inline u16 tuple_selector(u8 protocol, __be16 port, u8 icmp_type)
+{
+	if (likely(protocol == IPPROTO_TCP || protocol == IPPROTO_UDP))
+		return ntohs(port);
+	if (protocol == IPPROTO_ICMP || protocol == IPPROTO_ICMPV6)
+		return icmp_type;
+	return has_ports(protocol) ? ntohs(port) : 0;
+}
+
+static __always_inline bool same_address(u8 family, const void *a, const void *b)
+{
+	const u8 *x = a, *y = b;
+
+	if (family == AF_INET)
+		return *(const u32 *)a == *(const u32 *)b;
+	return !((merlon_env_load64(x) ^ merlon_env_load64(y)) |
+		 (merlon_env_load64(x + 8) ^ merlon_env_load64(y + 8)));
+}
+
+/* Did NAT put in another destination than the connection's opener named? */
+static __always_inline bool is_translated(u8 family, const struct nf_conntrack_tuple *original,
+					  const struct nf_conntrack_tuple *reply)
+{
+	if (!same_address(family, &original->dst.u3, &reply->src.u3))
+		return true;
+	return original->dst.u.all != reply->src.u.all &&
+	       original->dst.protonum != IPPROTO_ICMP &&
+	       original->dst.protonum != IPPROTO_ICMPV6;
+}
+
+/* The original tuple is allowed: does a rule deny what it became? */
+static noinline struct merlon_judgement
+by_translation(u8 family, const struct merlon_tables *tables,
+	       const struct nf_conntrack_tuple *original,
+	       const struct nf_conntrack_tuple *reply, u32 verdict)
+{
+	u8 protocol = original->dst.protonum;
+	u16 selector = tuple_selector(protocol, reply->src.u.all, original->dst.u.icmp.type);
+	u32 translated = classify(family, tables, &original->src.u3, &reply->src.u3,
+				  protocol, selector);
+
+	if (!MERLON_VERDICT_RULE(translated) || allows(translated))
+		return by_verdict(verdict);
+	return (struct merlon_judgement) { translated, MERLON_REASON_TRANSLATED };
+}
+
+static __always_inline struct merlon_judgement
+by_connection(u8 family, const struct merlon_tables *tables, const struct nf_conn *ct)
+{
+	const struct nf_conntrack_tuple *original = &ct->tuplehash[IP_CT_DIR_ORIGINAL].tuple;
+	const struct nf_conntrack_tuple *reply = &ct->tuplehash[IP_CT_DIR_REPLY].tuple;
+	u8 protocol = original->dst.protonum;
+	u32 verdict;
+
+	verdict = classify(family, tables, &original->src.u3, &original->dst.u3, protocol,
+			   tuple_selector(protocol, original->dst.u.all,
+					  original->dst.u.icmp.type));
+	if (unlikely(is_translated(family, original, reply)) && allows(verdict))
+		return by_translation(family, tables, original, reply, verdict);
+	return by_verdict(verdict);
+}
+
+/* Is the packet on its way to where its connection goes in this direction? */
+static __always_inline bool leads_to(u8 family, const struct nf_conn *ct,
+				     enum ip_conntrack_info info, const void *destination)
+{
+	return same_address(family, destination,
+			    &ct->tuplehash[!CTINFO2DIR(info)].tuple.src.u3);
+}
+
+static __always_inline bool is_related(enum ip_conntrack_info info)
+{
+	return info == IP_CT_RELATED || info == IP_CT_RELATED_REPLY;
+}
+
+/* ------------------------------------------------------- without conntrack */
+
+/* Does conntrack see this family's packets here? nf_tables may share its priority. */
+static bool conntrack_runs(const struct net *net, u8 family)
+{
+	struct nf_hook_entries __rcu *const *where;
+	const struct nf_hook_entries *entries;
+	struct nf_hook_ops **ops;
+	u16 i;
+
+	if (!rcu_access_pointer(nf_ct_hook))
+		return false;
+	where = family == AF_INET ? net->nf.hooks_ipv4 : net->nf.hooks_ipv6;
+	entries = rcu_dereference(where[NF_INET_PRE_ROUTING]);
+	if (!entries)
+		return false;
+	ops = nf_hook_entries_get_hook_ops(entries);
+	for (i = 0; i < entries->num_hook_entries; i++) {
+		const struct nf_hook_ops *op = READ_ONCE(ops[i]);
+
+		if (op->priority == CONNTRACK_PRIORITY &&
+		    op->hook_ops_type == NF_HOOK_OP_UNDEFINED)
+			return true;
+	}
+	return false;
+}
+
+/* The verdict on what @packet, as a reply, would answer; 0: it is no reply. */
+static u32 classify_asked(const struct merlon_tables *tables,
+			  const struct merlon_packet *packet)
+{
+	int selector = packet->source_port;
+
+	if (packet->protocol == IPPROTO_ICMP || packet->protocol == IPPROTO_ICMPV6)
+		selector = merlon_flow_query(packet);
+	if (selector < 0)
+		return 0;
+	return classify_apart(packet->family, tables, packet->destination, packet->source,
+			      packet->protocol, selector);
+}
+
+static bool is_opener(const struct merlon_packet *packet)
+{
+	return packet->protocol == IPPROTO_TCP &&
+	       (packet->tcp_flags & (MERLON_TCP_SYN | MERLON_TCP_ACK)) == MERLON_TCP_SYN;
+}
+
+/* The verdict on the permitted packet that the ICMP error @error quotes, else 0. */
+static noinline u32 classify_quoted(const struct merlon_net *mn,
+				    const struct merlon_tables *tables,
+				    const struct sk_buff *skb,
+				    const struct merlon_packet *error)
+{
+	struct merlon_packet quoted;
+	u32 verdict;
+	bool tcp;
+
+	if (merlon_packet_quoted(skb, error, &quoted) ||
+	    !same_address(AF_INET6, quoted.source, error->destination))
+		return 0;
+	tcp = quoted.protocol == IPPROTO_TCP;
+	verdict = classify_own(tables, &quoted);
+	if (allows(verdict) && (tcp || merlon_flow_opened(mn->flows, &quoted)))
+		return verdict;
+	if (is_opener(&quoted))
+		return 0;
+	verdict = classify_asked(tables, &quoted);
+	if (allows(verdict) && (tcp || merlon_flow_answers(mn->flows, &quoted, false)))
+		return verdict;
+	return 0;
+}
+
+static struct merlon_judgement not_opened(u32 own)
+{
+	u32 reason = MERLON_VERDICT_RULE(own) ? MERLON_REASON_RULE : MERLON_REASON_NOT_OPENED;
+
+	return (struct merlon_judgement) { own, reason };
+}
+
+/* Its own tuple, @own, does not pass: is @packet an answer to one that did? */
+static struct merlon_judgement by_reply(const struct merlon_net *mn,
+					const struct merlon_tables *tables,
+					const struct sk_buff *skb,
+					const struct merlon_packet *packet, u32 own)
+{
+	u32 asked;
+
+	if (packet->icmp_error) {
+		asked = classify_quoted(mn, tables, skb, packet);
+		return asked ? by_verdict(asked) : not_opened(own);
+	}
+	if (is_opener(packet))
+		return by_verdict(own);
+	asked = classify_asked(tables, packet);
+	if (!allows(asked))
+		return by_verdict(own);
+	if (packet->protocol == IPPROTO_TCP || merlon_flow_answers(mn->flows, packet, true))
+		return by_verdict(asked);
+	return not_opened(own);
+}
+
+static struct merlon_judgement by_flags(const struct merlon_net *mn,
+					const struct merlon_tables *tables,
+					const struct sk_buff *skb,
+					const struct merlon_packet *packet)
+{
+	u32 own = classify_own(tables, packet);
+
+	if (unlikely(!allows(own)))
+		return by_reply(mn, tables, skb, packet, own);
+	if (packet->protocol != IPPROTO_TCP)
+		merlon_flow_open(mn->flows, packet);
+	return by_verdict(own);
+}
+
+/* ------------------------------------------------------------------- entry */
+
+/* The headers are sound, and @ct is not a template. */
+static struct merlon_judgement by_oddity(u8 family, const struct merlon_tables *tables,
+					 const struct nf_conn *ct, enum ip_conntrack_info info,
+					 const struct merlon_packet *packet)
+{
+	bool member;
+
+	if (is_related(info) && (packet->protocol == IPPROTO_ICMP ||
+				 packet->protocol == IPPROTO_ICMPV6))
+		member = packet->icmp_error;
+	else
+		member = leads_to(family, ct, info, packet->destination);
+	if (!member)
+		return by_verdict(classify_own(tables, packet));
+	return by_connection(family, tables, ct);
+}
+
+/* Everything but the plain packet of a connection. */
+static noinline struct merlon_judgement
+by_packet(u8 family, const struct merlon_net *mn, const struct merlon_tables *tables,
+	  const struct sk_buff *skb)
+{
+	enum ip_conntrack_info info;
+	const struct nf_conn *ct = nf_ct_get(skb, &info);
+	struct merlon_packet packet;
+	u8 fault;
+
+	fault = merlon_packet_read(family, skb, &packet);
+	if (unlikely(fault))
+		return (struct merlon_judgement) { .reason = fault };
+	if (ct && !nf_ct_is_template(ct))
+		return by_oddity(family, tables, ct, info, &packet);
+	if (conntrack_runs(mn->net, family))
+		return by_verdict(classify_own(tables, &packet));
+	return by_flags(mn, tables, skb, &packet);
+}
+
+/* No options, no fragment: nothing that conntrack's word does not cover. */
+static __always_inline bool is_plain4(const struct iphdr *ip)
+{
+	return *(const u8 *)ip == 0x45 && !ip_is_fragment(ip);
+}
+
+struct merlon_judgement merlon_judge4(struct merlon_net *mn,
+				      const struct merlon_generation *generation,
+				      const struct sk_buff *skb)
+{
+	const struct iphdr *ip = ip_hdr(skb);
+	enum ip_conntrack_info info;
+	const struct nf_conn *ct = nf_ct_get(skb, &info);
+
+	/* A template leads nowhere. */
+	if (likely(ct && is_plain4(ip) && !is_related(info) &&
+		   leads_to(AF_INET, ct, info, &ip->daddr)))
+		return by_connection(AF_INET, generation->tables, ct);
+	return by_packet(AF_INET, mn, generation->tables, skb);
+}
+
+struct merlon_judgement merlon_judge6(struct merlon_net *mn,
+				      const struct merlon_generation *generation,
+				      const struct sk_buff *skb)
+{
+	enum ip_conntrack_info info;
+	const struct nf_conn *ct = nf_ct_get(skb, &info);
+
+	if (likely(ct && !is_related(info) &&
+		   leads_to(AF_INET6, ct, info, &ipv6_hdr(skb)->daddr)))
+		return by_connection(AF_INET6, generation->tables, ct);
+	return by_packet(AF_INET6, mn, generation->tables, skb);
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * By which tuple a packet is judged, and what the policy says of it:
+ *
+ *   a connection's packet	the original tuple; and no deny by a rule for
+ *				the destination that NAT put in
+ *   an ICMP error of one	as the connection, where it is of the types that
+ *				tell of errors; others by their own tuple
+ *   none of a connection	(INVALID, NOTRACK) its own tuple, as new
+ *   conntrack does not run	its own tuple; or, as the reply to a permitted
+ *				packet, the reversed one
+ */
+#ifndef MERLON_JUDGE_H
+#define MERLON_JUDGE_H
+
+#include <linux/types.h>
+
+#include "classifier/classifier.h"
+
+struct merlon_generation;
+struct merlon_net;
+struct sk_buff;
+
+/**
+ * struct merlon_judgement - what is to become of a packet
+ * @verdict: of the classifier; 0 where @reason needs none
+ * @reason: enum merlon_reason; UNSPEC: RULE or NO_RULE, as @verdict has it
+ *
+ * Eight bytes: it travels in a register.
+ */
+struct merlon_judgement {
+	u32 verdict;
+	u32 reason;
+};
+
+static __always_inline bool merlon_judgement_passes(struct merlon_judgement judgement)
+{
+	return MERLON_VERDICT_ACTION(judgement.verdict) == MERLON_ACTION_ALLOW;
+}
+
+/* Packet path, under RCU. No lock, no allocation, no list. */
+struct merlon_judgement merlon_judge4(struct merlon_net *mn,
+				      const struct merlon_generation *generation,
+				      const struct sk_buff *skb);
+struct merlon_judgement merlon_judge6(struct merlon_net *mn,
+				      const struct merlon_generation *generation,
+				      const struct sk_buff *skb);
+
+#endif
