@@ -1,0 +1,480 @@
+// SPDX-License-Identifier: MIT
+/* The section nodes: who is in the network, with which addresses and keys. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include <linux/merlon.h>
+#include <sodium.h>
+
+#include "policy_endpoint.h"
+#include "policy_read.h"
+
+#define TUNNEL_DEFAULT "wg0"
+
+/* What is seen of nodes so far, to tell who claims what another has. */
+struct claim {
+	struct ml_prefix prefix;
+	const struct ml_hujson_value *place;
+};
+
+struct claims {
+	struct claim *items;
+	size_t count, room;
+};
+
+struct fields {
+	const struct ml_hujson_value *user, *tags, *addresses, *public_key, *endpoint, *routes,
+		*tunnel, *ignored, *guard;
+};
+
+static int claim_add(struct policy_reader *reader, struct claims *claims,
+		     const struct ml_prefix *prefix, const struct ml_hujson_value *place)
+{
+	if (claims->count == claims->room) {
+		size_t room = claims->room ? 2 * claims->room : 64;
+		struct claim *items = reallocarray(claims->items, room, sizeof(*items));
+
+		if (!items)
+			return ml_policy_no_memory(reader);
+		claims->items = items;
+		claims->room = room;
+	}
+	claims->items[claims->count++] = (struct claim){ *prefix, place };
+	return 0;
+}
+
+static bool is_earlier(const struct ml_hujson_value *a, const struct ml_hujson_value *b)
+{
+	return a->line != b->line ? a->line < b->line : a->column < b->column;
+}
+
+static int claim_compare(const void *a, const void *b)
+{
+	const struct claim *x = a, *y = b;
+	int order = ml_prefix_compare(&x->prefix, &y->prefix);
+
+	return order ? order : is_earlier(x->place, y->place) ? -1 : 1;
+}
+
+/* A peer's addresses and routes are its allowed IPs: WireGuard gives each to one peer. */
+static int claims_check(struct policy_reader *reader, struct claims *claims)
+{
+	const struct claim *first = NULL, *second = NULL;
+	char text[ML_PREFIX_TEXT];
+
+	if (claims->count)
+		qsort(claims->items, claims->count, sizeof(*claims->items), claim_compare);
+	for (size_t i = 1; i < claims->count; i++) {
+		const struct claim *a = &claims->items[i - 1], *b = &claims->items[i];
+
+		if (ml_prefix_compare(&a->prefix, &b->prefix) ||
+		    (second && is_earlier(second->place, b->place)))
+			continue;
+		first = a;
+		second = b;
+	}
+	if (!second)
+		return 0;
+	return policy_fail(reader, second->place, "%s is already claimed at line %u, column %u; "
+			   "expected each address and route at one node",
+			   ml_prefix_format(&second->prefix, text), first->place->line,
+			   first->place->column);
+}
+
+static bool is_first_byte(const struct ml_prefix *address, uint8_t low, uint8_t high)
+{
+	return address->address[0] >= low && address->address[0] <= high;
+}
+
+static bool is_usable(const struct ml_prefix *address)
+{
+	static const uint8_t zero[16], loopback[16] = { [15] = 1 };
+
+	if (address->family == AF_INET)
+		return !is_first_byte(address, 0, 0) && !is_first_byte(address, 127, 127) &&
+		       !is_first_byte(address, 224, 255);
+	return memcmp(address->address, zero, 16) && memcmp(address->address, loopback, 16) &&
+	       !is_first_byte(address, 0xff, 0xff);
+}
+
+static int address_read(struct policy_reader *reader, const struct ml_hujson_value *value,
+			struct claims *claims, struct ml_prefix *ret)
+{
+	int err = ml_policy_read_prefix(reader, value->string.text, value, ret);
+
+	if (err)
+		return err;
+	if (!ml_prefix_is_host(ret) || strchr(value->string.text, '/'))
+		return policy_fail(reader, value, "expected an address without length, found \"%s\"; "
+				   "prefixes go into routes", value->string.text);
+	if (!is_usable(ret))
+		return policy_fail(reader, value, "%s is unspecified, loopback, multicast or reserved; "
+				   "expected an address that a node can have", value->string.text);
+	return claim_add(reader, claims, ret, value);
+}
+
+static int route_read(struct policy_reader *reader, const struct ml_hujson_value *value,
+		      struct claims *claims, struct ml_prefix *ret)
+{
+	int err = ml_policy_read_prefix(reader, value->string.text, value, ret);
+
+	if (err || !ret->length)	/* every exit has the default route */
+		return err;
+	return claim_add(reader, claims, ret, value);
+}
+
+typedef int prefix_reader(struct policy_reader *reader, const struct ml_hujson_value *value,
+			  struct claims *claims, struct ml_prefix *ret);
+
+static int prefixes_read(struct policy_reader *reader, const struct ml_hujson_value *list,
+			 const char *what, prefix_reader *read, struct claims *claims,
+			 struct ml_prefix **ret, size_t *ret_count)
+{
+	struct ml_prefix *prefixes;
+	int err = ml_policy_expect_strings(reader, list, what);
+
+	if (err)
+		return err;
+	prefixes = ml_arena_alloc(&reader->policy->arena, list->array.count * sizeof(*prefixes));
+	if (!prefixes)
+		return ml_policy_no_memory(reader);
+	for (size_t i = 0; !err && i < list->array.count; i++)
+		err = read(reader, &list->array.items[i], claims, &prefixes[i]);
+	if (!err && list->array.count)
+		qsort(prefixes, list->array.count, sizeof(*prefixes), ml_prefix_compare_qsort);
+	*ret = prefixes;
+	*ret_count = list->array.count;
+	return err;
+}
+
+static int user_read(struct policy_reader *reader, const struct ml_hujson_value *value,
+		     struct policy_node *node, uint32_t index)
+{
+	int err = ml_policy_expect(reader, value, ML_HUJSON_STRING, "user");
+
+	if (err)
+		return err;
+	if (!strchr(value->string.text, '@') || !ml_policy_name_valid(value->string.text))
+		return policy_fail(reader, value, "user: expected an email address, found \"%.64s\"",
+				   value->string.text);
+	err = ml_policy_name_add(reader, POLICY_USER, value->string.text, &node->user);
+	if (err)
+		return err;
+	return ml_policy_link_add(reader, &reader->policy->names.items[node->user].members, index);
+}
+
+static int tag_read(struct policy_reader *reader, const struct ml_hujson_value *value,
+		    uint32_t index)
+{
+	struct policy_guess guess = { .wanted = value->string.text };
+	char did_you_mean[POLICY_MAX_NAME + 32];
+	uint32_t tag = ml_policy_name_find(reader->policy, value->string.text);
+	struct policy_link **members;
+
+	if (tag == POLICY_NONE || reader->policy->names.items[tag].kind != POLICY_TAG) {
+		ml_policy_guess_names(&guess, reader->policy, POLICY_TAG);
+		return policy_fail(reader, value, "\"%.64s\" is not defined in tagOwners%s",
+				   value->string.text,
+				   ml_policy_guess_text(&guess, did_you_mean, sizeof(did_you_mean)));
+	}
+	members = &reader->policy->names.items[tag].members;
+	if (*members && (*members)->index == index)
+		return policy_fail(reader, value, "\"%s\" stands twice", value->string.text);
+	return ml_policy_link_add(reader, members, index);
+}
+
+static int tags_read(struct policy_reader *reader, const struct ml_hujson_value *value,
+		     struct policy_node *node, uint32_t index)
+{
+	int err = ml_policy_read_strings(reader, value, "tags", &node->tags, &node->tag_count);
+
+	for (size_t i = 0; !err && i < value->array.count; i++)
+		err = tag_read(reader, &value->array.items[i], index);
+	return err;
+}
+
+static int owner_read(struct policy_reader *reader, const struct fields *fields,
+		      struct policy_node *node, uint32_t index)
+{
+	if (fields->user && fields->tags && fields->tags->type == ML_HUJSON_ARRAY &&
+	    fields->tags->array.count)
+		return policy_fail(reader, fields->tags, "a node has a user or tags, not both");
+	if (fields->user)
+		return user_read(reader, fields->user, node, index);
+	return fields->tags ? tags_read(reader, fields->tags, node, index) : 0;
+}
+
+static bool is_device_name(const char *name)
+{
+	size_t length = strlen(name);
+
+	if (!length || length > 15 || !strcmp(name, ".") || !strcmp(name, ".."))
+		return false;
+	for (; *name; name++)
+		if ((unsigned char)*name <= ' ' || (unsigned char)*name >= 0x7f ||
+		    strchr("/:\"\\%", *name))
+			return false;
+	return true;
+}
+
+static int device_check(struct policy_reader *reader, const struct ml_hujson_value *value)
+{
+	if (is_device_name(value->string.text))
+		return 0;
+	return policy_fail(reader, value, "\"%.64s\" is not the name of a device; expected 1 to 15 "
+			   "letters, digits and signs but / : %% \" \\", value->string.text);
+}
+
+static int ignored_check(struct policy_reader *reader, const struct ml_hujson_value *list,
+			 const struct policy_node *node)
+{
+	if (list->array.count >= MERLON_MAX_TUNNELS)
+		return policy_fail_code(reader, -E2BIG, list, "ignoreTunnels: more than %u devices",
+					MERLON_MAX_TUNNELS - 1);
+	for (size_t i = 0; i < list->array.count; i++) {
+		const struct ml_hujson_value *item = &list->array.items[i];
+
+		if (device_check(reader, item))
+			return -EINVAL;
+		if (!strcmp(item->string.text, node->tunnel))
+			return policy_fail(reader, item, "\"%s\" is this node's own tunnel and cannot "
+					   "be ignored", node->tunnel);
+		for (size_t j = 0; j < i; j++)
+			if (!strcmp(item->string.text, list->array.items[j].string.text))
+				return policy_fail(reader, item, "\"%s\" stands twice", item->string.text);
+	}
+	return 0;
+}
+
+static int text_compare(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static int tunnels_read(struct policy_reader *reader, const struct fields *fields,
+			struct policy_node *node)
+{
+	int err = 0;
+
+	if (fields->tunnel) {
+		err = ml_policy_expect(reader, fields->tunnel, ML_HUJSON_STRING, "tunnel");
+		if (!err)
+			err = device_check(reader, fields->tunnel);
+		if (err)
+			return err;
+		node->tunnel = fields->tunnel->string.text;
+	}
+	if (!fields->ignored)
+		return 0;
+	err = ml_policy_read_strings(reader, fields->ignored, "ignoreTunnels", &node->ignored,
+				     &node->ignored_count);
+	if (!err)
+		err = ignored_check(reader, fields->ignored, node);
+	if (!err && node->ignored_count)
+		qsort(node->ignored, node->ignored_count, sizeof(*node->ignored), text_compare);
+	return err;
+}
+
+static int key_read(struct policy_reader *reader, const struct ml_hujson_value *value,
+		    struct policy_node *node)
+{
+	uint8_t key[32];
+	size_t length = 0;
+	int err = ml_policy_expect(reader, value, ML_HUJSON_STRING, "publicKey");
+
+	if (err)
+		return err;
+	if (value->string.length != 44 ||
+	    sodium_base642bin(key, sizeof(key), value->string.text, value->string.length, NULL,
+			      &length, NULL, sodium_base64_VARIANT_ORIGINAL) || length != 32)
+		return policy_fail(reader, value, "publicKey: expected a WireGuard key, 44 characters "
+				   "of base64 as `wg pubkey` prints them");
+	node->public_key = value->string.text;
+	return 0;
+}
+
+static int endpoint_read(struct policy_reader *reader, const struct ml_hujson_value *value,
+			 struct policy_node *node)
+{
+	int err = ml_policy_expect(reader, value, ML_HUJSON_STRING, "endpoint");
+
+	if (err)
+		return err;
+	if (ml_endpoint_check(value->string.text))
+		return policy_fail(reader, value, "endpoint: expected host:port or [address]:port that "
+				   "can be reached, found \"%.64s\"", value->string.text);
+	node->endpoint = value->string.text;
+	return 0;
+}
+
+static int prefixes_of_node(struct policy_reader *reader, const struct fields *fields,
+			    struct policy_node *node, struct claims *claims)
+{
+	struct policy_name *name;
+	int err = prefixes_read(reader, fields->addresses, "addresses", address_read, claims,
+				&node->addresses, &node->address_count);
+
+	if (!err && !node->address_count)
+		return policy_fail(reader, fields->addresses, "addresses: expected at least one");
+	if (!err && fields->routes)
+		err = prefixes_read(reader, fields->routes, "routes", route_read, claims,
+				    &node->routes, &node->route_count);
+	if (err)
+		return err;
+	name = &reader->policy->names.items[node->name_index];
+	name->prefixes = node->addresses;
+	name->prefix_count = node->address_count;
+	return 0;
+}
+
+static int node_fill(struct policy_reader *reader, const struct ml_hujson_value *value,
+		     struct policy_node *node, uint32_t index, struct claims *claims)
+{
+	struct fields f = { 0 };
+	const struct policy_field fields[] = {
+		{ "user", POLICY_FIELD_OPTIONAL, &f.user, NULL },
+		{ "tags", POLICY_FIELD_OPTIONAL, &f.tags, NULL },
+		{ "addresses", POLICY_FIELD_REQUIRED, &f.addresses, NULL },
+		{ "publicKey", POLICY_FIELD_OPTIONAL, &f.public_key, NULL },
+		{ "endpoint", POLICY_FIELD_OPTIONAL, &f.endpoint, NULL },
+		{ "routes", POLICY_FIELD_OPTIONAL, &f.routes, NULL },
+		{ "tunnel", POLICY_FIELD_OPTIONAL, &f.tunnel, NULL },
+		{ "ignoreTunnels", POLICY_FIELD_OPTIONAL, &f.ignored, NULL },
+		{ "guard", POLICY_FIELD_OPTIONAL, &f.guard, NULL },
+	};
+	int err = ml_policy_fields(reader, value, "a node", fields,
+				   sizeof(fields) / sizeof(fields[0]));
+
+	if (!err)
+		err = owner_read(reader, &f, node, index);
+	if (!err)
+		err = prefixes_of_node(reader, &f, node, claims);
+	if (!err)
+		err = tunnels_read(reader, &f, node);
+	if (!err && f.public_key)
+		err = key_read(reader, f.public_key, node);
+	if (!err && f.endpoint)
+		err = endpoint_read(reader, f.endpoint, node);
+	if (!err && f.guard)
+		err = ml_policy_guard_read(reader, f.guard, &node->guard);
+	return err;
+}
+
+int ml_policy_node_add(struct policy_reader *reader, struct policy_node **ret)
+{
+	struct ml_policy *policy = reader->policy;
+	size_t used = policy->node_count + policy->stand_in_count;
+
+	if (used == policy->node_room) {
+		size_t room = used ? 2 * used : 16;
+		struct policy_node *nodes = reallocarray(policy->nodes, room, sizeof(*nodes));
+
+		if (!nodes)
+			return ml_policy_no_memory(reader);
+		policy->nodes = nodes;
+		policy->node_room = room;
+	}
+	*ret = &policy->nodes[used];
+	**ret = (struct policy_node){ .user = POLICY_NONE, .tunnel = TUNNEL_DEFAULT };
+	return 0;
+}
+
+static bool is_node_name(const char *name)
+{
+	if (strlen(name) > ML_NAME_MAX || !*name)
+		return false;
+	return strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") ==
+	       strlen(name) && *name != '.' && *name != '-';
+}
+
+static int node_define(struct policy_reader *reader, const struct ml_hujson_member *member,
+		       struct policy_node *node)
+{
+	struct ml_prefix prefix;
+	struct policy_name *name;
+	int err;
+
+	if (!is_node_name(member->key) || ml_prefix_parse(member->key, &prefix) != -EINVAL)
+		return policy_fail(reader, member, "\"%.80s\" is not a node's name; expected up to %u "
+				   "letters, digits, - _ and . that are no address", member->key,
+				   ML_NAME_MAX);
+	err = ml_policy_name_add(reader, POLICY_NODE, member->key, &node->name_index);
+	if (err)
+		return err;
+	name = &reader->policy->names.items[node->name_index];
+	if (name->line)
+		return policy_fail(reader, member, "\"%s\" is already defined at line %u, column %u",
+				   member->key, name->line, name->column);
+	name->line = member->line;
+	name->column = member->column;
+	name->index = (uint32_t)reader->policy->node_count;
+	node->name = name->text;
+	return 0;
+}
+
+static int node_read(struct policy_reader *reader, const struct ml_hujson_member *member,
+		     struct claims *claims)
+{
+	struct policy_node *node;
+	int err = ml_policy_node_add(reader, &node);
+
+	if (!err)
+		err = node_define(reader, member, node);
+	if (!err)
+		err = node_fill(reader, &member->value, node, (uint32_t)reader->policy->node_count,
+				claims);
+	if (!err)
+		reader->policy->node_count++;
+	return err;
+}
+
+static int order_compare(const void *a, const void *b, void *arg)
+{
+	const struct policy_node *nodes = arg;
+
+	return strcmp(nodes[*(const uint32_t *)a].name, nodes[*(const uint32_t *)b].name);
+}
+
+static int nodes_order(struct policy_reader *reader)
+{
+	struct ml_policy *policy = reader->policy;
+
+	policy->node_order = reallocarray(NULL, policy->node_count + 1, sizeof(uint32_t));
+	if (!policy->node_order)
+		return ml_policy_no_memory(reader);
+	for (size_t i = 0; i < policy->node_count; i++)
+		policy->node_order[i] = (uint32_t)i;
+	qsort_r(policy->node_order, policy->node_count, sizeof(uint32_t), order_compare,
+		policy->nodes);
+	return 0;
+}
+
+int ml_policy_nodes_read(struct policy_reader *reader, const struct ml_hujson_value *section)
+{
+	struct claims claims = { 0 };
+	int err = ml_policy_expect(reader, section, ML_HUJSON_OBJECT, "nodes");
+
+	if (err)
+		return err;
+	if (section->object.count > POLICY_MAX_NODES)
+		return policy_fail_code(reader, -E2BIG, section, "more than %u nodes", POLICY_MAX_NODES);
+	reader->policy->has_nodes = true;
+	for (size_t i = 0; !err && i < section->object.count; i++)
+		err = node_read(reader, &section->object.members[i], &claims);
+	if (!err)
+		err = claims_check(reader, &claims);
+	free(claims.items);
+	return err ? err : nodes_order(reader);
+}
+
+uint32_t ml_policy_node_find(const struct ml_policy *policy, const char *name)
+{
+	uint32_t found = ml_policy_name_find(policy, name);
+
+	if (found == POLICY_NONE || policy->names.items[found].kind != POLICY_NODE)
+		return POLICY_NONE;
+	return policy->names.items[found].index;
+}

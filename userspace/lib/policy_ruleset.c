@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: MIT
+/* From a policy to the ruleset of one node. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "policy_read.h"
+
+/* A ruleset while it is made. */
+struct build {
+	const struct ml_policy *policy;
+	const struct policy_node *node;	/* or NULL */
+	enum policy_view view;
+	uint32_t *set_of;		/* by name: number of its set + 1 */
+	uint32_t *used;			/* names that rules use, ascending by text */
+	size_t used_count;
+	struct ml_ruleset *ruleset;
+};
+
+static void mark(struct build *build, const uint32_t *names, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (build->set_of[names[i]])
+			continue;
+		build->set_of[names[i]] = 1;
+		build->used[build->used_count++] = names[i];
+	}
+}
+
+static int text_compare(const void *a, const void *b, void *arg)
+{
+	const struct policy_name *names = arg;
+
+	return strcmp(names[*(const uint32_t *)a].text, names[*(const uint32_t *)b].text);
+}
+
+static int sets_number(struct build *build)
+{
+	const struct ml_policy *policy = build->policy;
+
+	build->set_of = calloc(policy->names.count + 1, sizeof(*build->set_of));
+	build->used = calloc(policy->names.count + 1, sizeof(*build->used));
+	if (!build->set_of || !build->used)
+		return -ENOMEM;
+	for (size_t i = 0; i < policy->rules.count; i++) {
+		mark(build, policy->rules.items[i].sources, policy->rules.items[i].source_count);
+		mark(build, policy->rules.items[i].destinations,
+		     policy->rules.items[i].destination_count);
+	}
+	qsort_r(build->used, build->used_count, sizeof(*build->used), text_compare,
+		policy->names.items);
+	for (size_t i = 0; i < build->used_count; i++)
+		build->set_of[build->used[i]] = (uint32_t)i + 1;
+	return 0;
+}
+
+static int set_build(const struct build *build, uint32_t name, struct ml_set *set)
+{
+	struct ml_prefixes prefixes = { 0 };
+	int err = ml_policy_resolve(build->policy, name, build->view, &prefixes, &set->any);
+
+	set->prefixes = prefixes.items;
+	set->prefix_count = prefixes.count;
+	set->name = strdup(build->policy->names.items[name].text);
+	return err || !set->name ? -ENOMEM : 0;
+}
+
+static int sets_build(struct build *build)
+{
+	struct ml_ruleset *ruleset = build->ruleset;
+	int err = sets_number(build);
+
+	if (err)
+		return err;
+	ruleset->sets = calloc(build->used_count + 1, sizeof(*ruleset->sets));
+	if (!ruleset->sets)
+		return -ENOMEM;
+	for (size_t i = 0; !err && i < build->used_count; i++, ruleset->set_count++)
+		err = set_build(build, build->used[i], &ruleset->sets[i]);
+	return err;
+}
+
+static uint32_t *set_numbers(const struct build *build, const uint32_t *names, size_t count)
+{
+	uint32_t *numbers = reallocarray(NULL, count, sizeof(*numbers));
+
+	for (size_t i = 0; numbers && i < count; i++)
+		numbers[i] = build->set_of[names[i]] - 1;
+	return numbers;
+}
+
+static int rule_build(const struct build *build, const struct policy_rule *from,
+		      struct ml_rule *rule)
+{
+	rule->id = from->id;
+	rule->action = from->action;
+	rule->line = from->line;
+	rule->sources = set_numbers(build, from->sources, from->source_count);
+	rule->source_count = from->source_count;
+	rule->destinations = set_numbers(build, from->destinations, from->destination_count);
+	rule->destination_count = from->destination_count;
+	rule->services = reallocarray(NULL, from->service_count, sizeof(*rule->services));
+	rule->service_count = from->service_count;
+	rule->text = strdup(from->text);
+	if (!rule->sources || !rule->destinations || !rule->services || !rule->text)
+		return -ENOMEM;
+	memcpy(rule->services, from->services, from->service_count * sizeof(*rule->services));
+	return 0;
+}
+
+static int rules_build(struct build *build)
+{
+	const struct policy_rules *rules = &build->policy->rules;
+	struct ml_ruleset *ruleset = build->ruleset;
+	int err = 0;
+
+	ruleset->rules = calloc(rules->count + 1, sizeof(*ruleset->rules));
+	if (!ruleset->rules)
+		return -ENOMEM;
+	for (size_t i = 0; !err && i < rules->count; i++, ruleset->rule_count++)
+		err = rule_build(build, &rules->items[i], &ruleset->rules[i]);
+	return err;
+}
+
+static int tunnels_build(struct build *build)
+{
+	struct ml_ruleset *ruleset = build->ruleset;
+	const struct policy_node *node = build->node;
+	size_t count = 1 + (node ? node->ignored_count : 0);
+
+	ruleset->tunnels = calloc(count, sizeof(*ruleset->tunnels));
+	if (!ruleset->tunnels)
+		return -ENOMEM;
+	ruleset->tunnel_count = count;
+	strncpy(ruleset->tunnels[0].name, node ? node->tunnel : "wg0",
+		sizeof(ruleset->tunnels[0].name) - 1);
+	for (size_t i = 1; i < count; i++) {
+		strncpy(ruleset->tunnels[i].name, node->ignored[i - 1],
+			sizeof(ruleset->tunnels[i].name) - 1);
+		ruleset->tunnels[i].ignored = true;
+	}
+	return 0;
+}
+
+static int owners_build(struct build *build)
+{
+	struct ml_ruleset *ruleset = build->ruleset;
+	struct ml_prefixes prefixes = { 0 };
+	int err = build->node ? ml_policy_owners(build->policy, build->node, &prefixes) : 0;
+
+	if (!err)
+		ruleset->owners = calloc(prefixes.count + 1, sizeof(*ruleset->owners));
+	for (size_t i = 0; ruleset->owners && i < prefixes.count; i++)
+		ruleset->owners[ruleset->owner_count++] =
+			(struct ml_owner){ .prefix = prefixes.items[i], .tunnel = 1 };
+	ml_prefixes_clean(&prefixes);
+	return ruleset->owners ? 0 : -ENOMEM;
+}
+
+static int name_compare(const void *a, const void *b)
+{
+	const struct ml_name *x = a, *y = b;
+	int order = ml_prefix_compare(&x->prefix, &y->prefix);
+
+	return order ? order : strcmp(x->name, y->name);
+}
+
+static int name_add(struct ml_ruleset *ruleset, const struct ml_prefix *prefix, const char *text)
+{
+	struct ml_name *name = &ruleset->names[ruleset->name_count];
+
+	name->prefix = *prefix;
+	name->name = strdup(text);
+	ruleset->name_count += !!name->name;
+	return name->name ? 0 : -ENOMEM;
+}
+
+/* Of two names for one prefix the first in byte order stays; nodes come before hosts. */
+static void names_unique(struct ml_ruleset *ruleset, size_t from)
+{
+	size_t kept = from;
+
+	for (size_t i = from; i < ruleset->name_count; i++) {
+		if (kept && !ml_prefix_compare(&ruleset->names[kept - 1].prefix,
+					       &ruleset->names[i].prefix))
+			free(ruleset->names[i].name);
+		else
+			ruleset->names[kept++] = ruleset->names[i];
+	}
+	ruleset->name_count = kept;
+}
+
+static bool names_have(const struct ml_ruleset *ruleset, size_t count,
+		       const struct ml_prefix *prefix)
+{
+	const struct ml_name key = { .prefix = *prefix };
+	size_t low = 0, high = count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		int order = ml_prefix_compare(&ruleset->names[middle].prefix, &key.prefix);
+
+		if (!order)
+			return true;
+		if (order < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return false;
+}
+
+static size_t names_room(const struct ml_policy *policy)
+{
+	size_t room = 1 + policy->names.count;
+
+	for (size_t i = 0; i < policy->node_count; i++)
+		room += policy->nodes[i].address_count;
+	return room;
+}
+
+static int host_names_add(const struct ml_policy *policy, struct ml_ruleset *ruleset)
+{
+	size_t nodes = ruleset->name_count;
+
+	for (size_t i = 0; i < policy->names.count; i++) {
+		const struct policy_name *name = &policy->names.items[i];
+
+		if (name->kind != POLICY_HOST || names_have(ruleset, nodes, &name->prefixes[0]))
+			continue;
+		if (name_add(ruleset, &name->prefixes[0], name->text))
+			return -ENOMEM;
+	}
+	qsort(ruleset->names, ruleset->name_count, sizeof(*ruleset->names), name_compare);
+	names_unique(ruleset, 0);
+	return 0;
+}
+
+static int names_build(struct build *build)
+{
+	const struct ml_policy *policy = build->policy;
+	struct ml_ruleset *ruleset = build->ruleset;
+
+	ruleset->names = calloc(names_room(policy), sizeof(*ruleset->names));
+	if (!ruleset->names)
+		return -ENOMEM;
+	for (size_t i = 0; i < policy->node_count; i++)
+		for (size_t j = 0; j < policy->nodes[i].address_count; j++)
+			if (name_add(ruleset, &policy->nodes[i].addresses[j], policy->nodes[i].name))
+				return -ENOMEM;
+	qsort(ruleset->names, ruleset->name_count, sizeof(*ruleset->names), name_compare);
+	return host_names_add(policy, ruleset);
+}
+
+int ml_policy_ruleset_view(const struct ml_policy *policy, const struct policy_node *node,
+			   enum policy_view view, struct ml_ruleset *ret, struct ml_error *error)
+{
+	struct policy_guard guard = ml_policy_guard_of(policy, node);
+	struct ml_ruleset ruleset = { .reject_unmatched = ml_policy_guard_rejects(&guard) };
+	struct build build = { policy, node, view, NULL, NULL, 0, &ruleset };
+	int err = sets_build(&build);
+
+	if (!err)
+		err = rules_build(&build);
+	if (!err)
+		err = tunnels_build(&build);
+	if (!err)
+		err = owners_build(&build);
+	if (!err)
+		err = names_build(&build);
+	free(build.set_of);
+	free(build.used);
+	if (err) {
+		ml_ruleset_free(&ruleset);
+		return ml_error_set(error, -ENOMEM, "out of memory");
+	}
+	*ret = ruleset;
+	return 0;
+}
