@@ -192,7 +192,7 @@ static u8 options4(const u8 *at, u32 header)
 	return 0;
 }
 
-/* The packet's end by its own word, which must fit what there is of it. */
+/* The packet's end by its own word: it must fit what there is, and hold the header. */
 static u8 end4(const struct merlon_bytes *bytes, u32 header, u32 *ret)
 {
 	u32 total = be16_at(bytes->at + 2);
@@ -284,7 +284,7 @@ static u8 step6(const struct merlon_bytes *bytes, u32 end, struct merlon_packet 
 	u32 length;
 	u8 fault;
 
-	if (!bytes->quoted && ret->transport + 8u > end)
+	if (ret->transport + 8u > end)
 		return MERLON_REASON_HEADER;
 	fault = reach(bytes, ret->transport + 8u);
 	if (fault)
@@ -295,12 +295,22 @@ static u8 step6(const struct merlon_bytes *bytes, u32 end, struct merlon_packet 
 			return fault;
 	}
 	length = extension_bytes(ret->protocol, at);
-	if (!bytes->quoted && length > end - ret->transport)
+	if (length > end - ret->transport)
 		return MERLON_REASON_HEADER;
 	ret->protocol = at[0];
 	ret->transport += length;
 	/* Hop-by-hop options stand first or nowhere. */
 	return ret->protocol == IPPROTO_HOPOPTS ? MERLON_REASON_HEADER : 0;
+}
+
+/* The packet's end by its own word; of a quoted one, of what there is. */
+static u32 end6(const struct merlon_bytes *bytes)
+{
+	u32 payload = be16_at(bytes->at + 4);
+
+	if (unlikely(bytes->quoted || (!payload && bytes->super)))
+		return bytes->whole;
+	return IP6_BYTES + payload;
 }
 
 static u8 parse6(const struct merlon_bytes *bytes, struct merlon_packet *ret)
@@ -317,10 +327,8 @@ static u8 parse6(const struct merlon_bytes *bytes, struct merlon_packet *ret)
 	memcpy(ret->destination, bytes->at + 24, 16);
 	ret->protocol = bytes->at[6];
 	ret->transport = IP6_BYTES;
-	end = IP6_BYTES + be16_at(bytes->at + 4);
-	if (unlikely(end == IP6_BYTES && bytes->super))
-		end = bytes->whole;
-	if (end > bytes->whole && !bytes->quoted)
+	end = end6(bytes);
+	if (end > bytes->whole)
 		return MERLON_REASON_HEADER;
 	for (i = 0; unlikely(is_extension(ret->protocol)); i++) {
 		fault = i < MERLON_PARSE_EXTENSIONS ? step6(bytes, end, ret) :
