@@ -438,6 +438,9 @@ static void test_quotes(void **state)
 	assert_int_equal(packet.selector, 128);
 	assert_int_equal(packet.icmp_id, 0xbeef);
 	assert_int_equal(parse_quote(&raw, 55, &packet), MERLON_REASON_HEADER);
+
+	raw = with(ip6(60), "3b03000000000000");
+	assert_int_equal(parse_quote(&raw, 48, &packet), MERLON_REASON_HEADER);
 }
 
 int main(void)
