@@ -1,13 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What userspace is told: the state of a namespace, when it asks and when it
+ * changes, and denied packets.
+ */
 #ifndef MERLON_EVENT_H
 #define MERLON_EVENT_H
 
 #include <linux/types.h>
 
+struct genl_family;
 struct merlon_generation;
 struct merlon_net;
 struct merlon_packet;
 struct net_device;
+struct sk_buff;
+
+#define MERLON_VERSION		"0.1.0"		/* as in the file VERSION */
+
+#define MERLON_EVENT_BURST	64		/* DROP_EVENTs at once, per namespace */
+#define MERLON_EVENT_RATE	128		/* and per second */
 
 /**
  * struct merlon_drop - what is told of a denied packet
@@ -27,9 +38,14 @@ struct merlon_drop {
 	bool observed;
 };
 
+/* The family that events belong to; its first group gets them. */
+void merlon_event_setup(const struct genl_family *family);
+
 /* Packet path, cold: DROP_EVENT to the group, rate-limited per namespace. */
 void merlon_event_drop(struct merlon_net *mn, const struct merlon_drop *drop);
-/* Process context: STATE_EVENT to the group. */
+/* Process context, under merlon_net.lock: STATE_EVENT to the group. */
 void merlon_event_state(struct merlon_net *mn);
+/* The attributes of GET_STATUS, under merlon_net.lock. Return: 0 or -EMSGSIZE. */
+int merlon_event_put_state(struct sk_buff *skb, struct merlon_net *mn);
 
 #endif

@@ -6,18 +6,25 @@
 #ifndef MERLON_GENERATION_H
 #define MERLON_GENERATION_H
 
+#include <linux/bits.h>
 #include <linux/percpu.h>
 #include <linux/types.h>
 #include <linux/workqueue.h>
 
 #include "classifier/classifier.h"
 
+struct merlon_net;
+struct merlon_reason_counts;
+struct net_device;
+struct netlink_ext_ack;
+
 /* alloc_percpu() stops at 32 KiB: counters come in chunks of that size. */
 struct merlon_counter {
 	u64 packets, bytes;
 };
+
 #define MERLON_COUNTER_SHIFT	11
-#define MERLON_COUNTER_CHUNK	(1u << MERLON_COUNTER_SHIFT)
+#define MERLON_COUNTER_CHUNK	BIT(MERLON_COUNTER_SHIFT)
 
 /* What a WireGuard device is to the policy. */
 #define MERLON_TUNNEL_UNKNOWN	0	/* denied */
@@ -25,6 +32,9 @@ struct merlon_counter {
 				/* else the tunnel's index, from 1 */
 
 #define MERLON_TUNNEL_SLOTS	64	/* power of two, > 2 * MERLON_MAX_TUNNELS */
+#define MERLON_TUNNEL_GONE	(-1)	/* a slot whose device left; free, but no end */
+
+#define MERLON_MAX_LIFETIME_MS	(90ull * 24 * 60 * 60 * 1000)
 
 /**
  * struct merlon_generation - what packets are judged by
@@ -34,6 +44,16 @@ struct merlon_counter {
  *	ifindex & (MERLON_TUNNEL_SLOTS - 1) or, where that is taken, the next
  *	free one. Written under RTNL by the device notifier, read with READ_ONCE
  * @tunnel_number: what the device in this slot is to the policy
+ * @epoch: with @serial, the order of generations; under merlon_net.lock, as all
+ *	that follows but for @counters
+ * @serial: see @epoch
+ * @digest: SHA-256 of the image
+ * @image_bytes: its length
+ * @rules: how many there are
+ * @deadline_ns: end of the lifetime, CLOCK_BOOTTIME
+ * @memory: bytes that all of this takes
+ * @inherited: what the generations before this one counted, by rule
+ * @free: the way out
  * @counters: chunk i counts rules i << SHIFT and up; index 0 counts what no
  *	rule speaks of
  */
@@ -45,10 +65,58 @@ struct merlon_generation {
 	u64 epoch, serial;
 	u8 digest[MERLON_DIGEST_BYTES];
 	u32 image_bytes;
-	u64 deadline_ns;	/* CLOCK_BOOTTIME */
+	u32 rules;
+	u64 deadline_ns;
+	u64 memory;
+	struct merlon_counter *inherited;
 	struct rcu_work free;
 	struct merlon_counter __percpu *counters[];
 };
+
+/**
+ * struct merlon_offer - what userspace says of a generation
+ * @epoch: with @serial, above the last taken in the namespace
+ * @serial: see @epoch
+ * @lifetime_ms: 1 to MERLON_MAX_LIFETIME_MS
+ * @digest: SHA-256 of the image
+ * @image_bytes: its length; unused to renew
+ */
+struct merlon_offer {
+	u64 epoch, serial;
+	u64 lifetime_ms;
+	u8 digest[MERLON_DIGEST_BYTES];
+	u32 image_bytes;
+};
+
+int merlon_generation_setup(void);
+void merlon_generation_teardown(void);
+
+int merlon_generation_build(const void *image, const struct merlon_offer *offer,
+			    struct merlon_generation **ret, struct merlon_fault *fault);
+void merlon_generation_free(struct merlon_generation *generation);
+
+void merlon_generation_init(struct merlon_net *mn);
+void merlon_generation_clean(struct merlon_net *mn);
+int merlon_generation_publish(struct merlon_net *mn, struct merlon_generation *generation,
+			      const struct merlon_offer *offer,
+			      struct netlink_ext_ack *extack);
+int merlon_generation_renew(struct merlon_net *mn, const struct merlon_offer *offer,
+			    struct netlink_ext_ack *extack);
+void merlon_generation_forget(struct merlon_net *mn);
+int merlon_generation_check_order(const struct merlon_net *mn,
+				  const struct merlon_offer *offer,
+				  struct netlink_ext_ack *extack);
+struct merlon_generation *merlon_generation_get(const struct merlon_net *mn);
+
+void merlon_generation_sum(const struct merlon_generation *generation, u32 rule,
+			   struct merlon_counter *ret);
+void merlon_generation_totals(const struct merlon_net *mn,
+			      struct merlon_reason_counts *ret);
+
+void merlon_generation_add_device(struct merlon_generation *generation,
+				  const struct net_device *dev);
+void merlon_generation_remove_device(struct merlon_generation *generation,
+				     const struct net_device *dev);
 
 /* Packet path: count @bytes for the rule of @verdict; any context. */
 static __always_inline void merlon_generation_count(struct merlon_generation *generation,

@@ -34,6 +34,26 @@ static inline void merlon_trace_address(u8 to[16], u8 family, const u8 from[16])
 }
 #endif
 
+/* So that perf and others know the numbers behind the names. */
+TRACE_DEFINE_ENUM(MERLON_HOOK_PREROUTING);
+TRACE_DEFINE_ENUM(MERLON_HOOK_INPUT);
+TRACE_DEFINE_ENUM(MERLON_HOOK_FORWARD);
+TRACE_DEFINE_ENUM(MERLON_HOOK_POSTROUTING);
+TRACE_DEFINE_ENUM(MERLON_ACTION_ALLOW);
+TRACE_DEFINE_ENUM(MERLON_ACTION_DROP);
+TRACE_DEFINE_ENUM(MERLON_ACTION_REJECT);
+TRACE_DEFINE_ENUM(MERLON_REASON_UNSPEC);
+TRACE_DEFINE_ENUM(MERLON_REASON_RULE);
+TRACE_DEFINE_ENUM(MERLON_REASON_NO_RULE);
+TRACE_DEFINE_ENUM(MERLON_REASON_LOCKDOWN);
+TRACE_DEFINE_ENUM(MERLON_REASON_EXPIRED);
+TRACE_DEFINE_ENUM(MERLON_REASON_UNKNOWN_TUNNEL);
+TRACE_DEFINE_ENUM(MERLON_REASON_SPOOFED);
+TRACE_DEFINE_ENUM(MERLON_REASON_HEADER);
+TRACE_DEFINE_ENUM(MERLON_REASON_FRAGMENT);
+TRACE_DEFINE_ENUM(MERLON_REASON_NOT_OPENED);
+TRACE_DEFINE_ENUM(MERLON_REASON_TRANSLATED);
+
 #define merlon_show_hook(hook)					\
 	__print_symbolic(hook,					\
 		{ MERLON_HOOK_PREROUTING, "prerouting" },	\
@@ -66,48 +86,44 @@ static inline void merlon_trace_address(u8 to[16], u8 family, const u8 from[16])
  * (IPv4: mapped). @rule is the rule's id, or 0.
  */
 TRACE_EVENT(merlon_verdict,
-	TP_PROTO(const struct merlon_packet *packet, const struct net_device *in,
-		 const struct net_device *out, u8 hook, u8 reason, u8 action, u64 rule),
+	    TP_PROTO(const struct merlon_packet *packet, const struct net_device *in,
+		     const struct net_device *out, u8 hook, u8 reason, u8 action, u64 rule),
 
-	TP_ARGS(packet, in, out, hook, reason, action, rule),
+	    TP_ARGS(packet, in, out, hook, reason, action, rule),
 
-	TP_STRUCT__entry(
-		__field(u64, rule)
-		__field(u8, hook)
-		__field(u8, reason)
-		__field(u8, action)
-		__field(u8, family)
-		__field(u8, protocol)
-		__field(u16, source_port)
-		__field(u16, selector)
-		__array(u8, source, 16)
-		__array(u8, destination, 16)
-		__array(char, in, IFNAMSIZ)
-		__array(char, out, IFNAMSIZ)
-	),
+	    TP_STRUCT__entry(__field(u64, rule)
+			     __field(u8, hook)
+			     __field(u8, reason)
+			     __field(u8, action)
+			     __field(u8, family)
+			     __field(u8, protocol)
+			     __field(u16, source_port)
+			     __field(u16, selector)
+			     __array(u8, source, 16)
+			     __array(u8, destination, 16)
+			     __array(char, in, IFNAMSIZ)
+			     __array(char, out, IFNAMSIZ)),
 
-	TP_fast_assign(
-		__entry->rule = rule;
-		__entry->hook = hook;
-		__entry->reason = reason;
-		__entry->action = action;
-		__entry->family = packet->family;
-		__entry->protocol = packet->protocol;
-		__entry->source_port = packet->source_port;
-		__entry->selector = packet->selector;
-		merlon_trace_address(__entry->source, packet->family, packet->source);
-		merlon_trace_address(__entry->destination, packet->family,
-				     packet->destination);
-		strscpy(__entry->in, in ? in->name : "", IFNAMSIZ);
-		strscpy(__entry->out, out ? out->name : "", IFNAMSIZ);
-	),
+	    TP_fast_assign(__entry->rule = rule;
+			   __entry->hook = hook;
+			   __entry->reason = reason;
+			   __entry->action = action;
+			   __entry->family = packet->family;
+			   __entry->protocol = packet->protocol;
+			   __entry->source_port = packet->source_port;
+			   __entry->selector = packet->selector;
+			   merlon_trace_address(__entry->source, packet->family, packet->source);
+			   merlon_trace_address(__entry->destination, packet->family,
+						packet->destination);
+			   strscpy(__entry->in, in ? in->name : "", IFNAMSIZ);
+			   strscpy(__entry->out, out ? out->name : "", IFNAMSIZ);),
 
-	TP_printk("%s %s: %s rule=%016llx %pI6c:%u > %pI6c:%u protocol=%u in=%s out=%s",
-		  merlon_show_hook(__entry->hook), merlon_show_action(__entry->action),
-		  merlon_show_reason(__entry->reason), __entry->rule,
-		  __entry->source, __entry->source_port,
-		  __entry->destination, __entry->selector,
-		  __entry->protocol, __entry->in, __entry->out)
+	    TP_printk("%s %s: %s rule=%016llx %pI6c:%u > %pI6c:%u protocol=%u in=%s out=%s",
+		      merlon_show_hook(__entry->hook), merlon_show_action(__entry->action),
+		      merlon_show_reason(__entry->reason), __entry->rule,
+		      __entry->source, __entry->source_port,
+		      __entry->destination, __entry->selector,
+		      __entry->protocol, __entry->in, __entry->out)
 );
 
 #endif

@@ -17,7 +17,7 @@ struct net {
 	struct merlon_ends ends;
 };
 
-struct path {
+struct net_path {
 	u8 address[16];		/* of the last net */
 	u32 depth;		/* levels that have a node; the root is level 0 */
 	u32 node[16];
@@ -53,7 +53,7 @@ static u32 net_level(const struct net *net)
 }
 
 /* How many levels of the path also lead to @net. */
-static u32 path_shared(const struct path *path, const struct net *net)
+static u32 path_shared(const struct net_path *path, const struct net *net)
 {
 	u32 level = 1;
 
@@ -67,7 +67,7 @@ static u32 path_shared(const struct path *path, const struct net *net)
  * Goes down to the level of @net; @nodes is NULL where they are only counted.
  * Return: nodes that had to be made.
  */
-static u32 path_follow(struct path *path, const struct net *net, u32 *nodes, u32 made)
+static u32 path_follow(struct net_path *path, const struct net *net, u32 *nodes, u32 made)
 {
 	u32 level, i, *entry, start = made;
 
@@ -86,7 +86,7 @@ static u32 path_follow(struct path *path, const struct net *net, u32 *nodes, u32
 	return made - start;
 }
 
-static void net_enter(const struct path *path, const struct net *net, u32 *nodes, u32 leaf)
+static void net_enter(const struct net_path *path, const struct net *net, u32 *nodes, u32 leaf)
 {
 	u32 level = net_level(net);
 	u32 count = 1u << (8 * (level + 1) - net->length);
@@ -99,7 +99,7 @@ static void net_enter(const struct path *path, const struct net *net, u32 *nodes
 static int count_nodes(const struct merlon_view *view, u32 section, net_read_t *read,
 		       u32 *ret, struct merlon_fault *fault)
 {
-	struct path path = { .depth = 1 };
+	struct net_path path = { .depth = 1 };
 	struct net net;
 	u32 i, made = 1;
 
@@ -120,7 +120,7 @@ static int count_nodes(const struct merlon_view *view, u32 section, net_read_t *
 static int fill_nodes(const struct merlon_view *view, u32 section, net_read_t *read,
 		      struct merlon_nets *nets, struct merlon_fault *fault)
 {
-	struct path path = { .depth = 1 };
+	struct net_path path = { .depth = 1 };
 	struct net net;
 	u32 i, made = 1;
 

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Which devices are WireGuard's, and what the policy calls them. All under
+ * RTNL, by one notifier for all network namespaces: a device that moves is
+ * unregistered in one and registered in the other.
+ */
+#include <linux/netdevice.h>
+#include <linux/notifier.h>
+#include <linux/rcupdate.h>
+#include <linux/rtnetlink.h>
+#include <linux/string.h>
+#include <net/rtnetlink.h>
+
+#include "device.h"
+#include "generation.h"
+#include "pernet.h"
+
+const struct rtnl_link_ops *merlon_wireguard_ops __read_mostly;
+
+/*
+ * Called for every device before it can carry a packet. Where WireGuard was
+ * unloaded, its operations may be another module's by now.
+ */
+static void learn(const struct net_device *dev)
+{
+	const struct rtnl_link_ops *ops = dev->rtnl_link_ops;
+
+	if (!ops)
+		return;
+	if (!strcmp(ops->kind, "wireguard"))
+		WRITE_ONCE(merlon_wireguard_ops, ops);
+	else if (ops == merlon_wireguard_ops)
+		WRITE_ONCE(merlon_wireguard_ops, NULL);
+}
+
+static void tell(const struct net_device *dev,
+		 void (*what)(struct merlon_generation *, const struct net_device *))
+{
+	struct merlon_net *mn = merlon_net_get(dev_net(dev));
+	struct merlon_generation *generation;
+
+	/* RTNL keeps a new one from coming, RCU the old one from being freed. */
+	rcu_read_lock();
+	generation = rcu_dereference(mn->generation);
+	if (generation)
+		what(generation, dev);
+	rcu_read_unlock();
+}
+
+static int device_event(struct notifier_block *nb, unsigned long event, void *ptr)
+{
+	const struct net_device *dev = netdev_notifier_info_to_dev(ptr);
+
+	ASSERT_RTNL();
+	if (event == NETDEV_REGISTER)
+		learn(dev);
+	if (!merlon_device_is_wireguard(dev))
+		return NOTIFY_DONE;
+	if (event == NETDEV_REGISTER || event == NETDEV_CHANGENAME)
+		tell(dev, merlon_generation_add_device);
+	else if (event == NETDEV_UNREGISTER)
+		tell(dev, merlon_generation_remove_device);
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block notifier = {
+	.notifier_call = device_event,
+};
+
+/* Tells of the devices that are there already, too. */
+int merlon_device_setup(void)
+{
+	return register_netdevice_notifier(&notifier);
+}
+
+void merlon_device_teardown(void)
+{
+	unregister_netdevice_notifier(&notifier);
+}
