@@ -36,7 +36,7 @@ static const int common[] = {
 /* Reads the trust again (SIGHUP), ends the others, removes the socket, logs. */
 static const int supervisor[] = {
 	CALL(openat), CALL(unlink), CALL(kill), CALL(wait4), CALL(waitid),
-	CALL(sendto), CALL(connect), CALL(getsockopt), CALL(setsockopt),
+	CALL(sendto), CALL(connect), CALL(getsockopt), CALL(setsockopt), CALL(shutdown),
 	CALL(memfd_create), CALL(ftruncate), CALL(access), CALL(faccessat),
 	CALL(readlink), CALL(readlinkat), CALL(getsockname), CALL(prctl),
 };

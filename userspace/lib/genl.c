@@ -224,6 +224,7 @@ void ml_genl_close(struct ml_genl *genl)
 		return;
 	if (genl->socket)
 		mnl_socket_close(genl->socket);
+	explicit_bzero(genl->in, sizeof(genl->in));	/* a WireGuard key may be there */
 	free(genl);
 }
 
