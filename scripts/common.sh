@@ -42,3 +42,13 @@ apt_run() {
 	fi
 	rm -f "$log"
 }
+
+# Ends what this process started, and what that started, the youngest first.
+kill_tree() {
+	local pid
+
+	for pid in $(pgrep -P "$1"); do
+		kill_tree "$pid"
+		kill "$pid" 2>/dev/null || true
+	done
+}
