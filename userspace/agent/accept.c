@@ -148,8 +148,14 @@ static int judge(struct apply *apply, const struct ml_bundle *bundle,
 
 /* ---------------------------------------------------------------- taking */
 
-/* What the kernel holds already needs nothing; the same image goes on under the
- * new serial; only another image is loaded. */
+/* How a generation came to be in the kernel, for the log. */
+static const char *const put_names[] = { "known", "renewed", "applied" };
+enum put { KNOWN, RENEWED, LOADED };
+
+/*
+ * What the kernel holds already needs nothing; the same image goes on under the
+ * new serial; only another image is loaded. Return: enum put, or -errno.
+ */
 static int put_into_kernel(struct apply *apply, const struct ml_bundle *bundle,
 			   uint64_t lifetime, struct ml_error *error)
 {
@@ -158,6 +164,7 @@ static int put_into_kernel(struct apply *apply, const struct ml_bundle *bundle,
 		.serial = bundle->statement.serial,
 	};
 	struct ml_kernel_status status;
+	int code;
 
 	report_kernel(apply, &status);
 	memcpy(generation.digest, bundle->image_digest, sizeof(generation.digest));
@@ -165,12 +172,15 @@ static int put_into_kernel(struct apply *apply, const struct ml_bundle *bundle,
 	if (status.max_lifetime_ms && generation.lifetime_ms > status.max_lifetime_ms)
 		generation.lifetime_ms = status.max_lifetime_ms;
 	if (in_force(apply, bundle))
-		return 0;
+		return KNOWN;
 	if (status.has_generation &&
-	    !memcmp(status.digest, generation.digest, sizeof(status.digest)))
-		return ml_kernel_renew(apply->kernel, &generation, error);
-	return ml_kernel_load(apply->kernel, &generation, bundle->image.data,
+	    !memcmp(status.digest, generation.digest, sizeof(status.digest))) {
+		code = ml_kernel_renew(apply->kernel, &generation, error);
+		return code ? code : RENEWED;
+	}
+	code = ml_kernel_load(apply->kernel, &generation, bundle->image.data,
 			      bundle->image.length, error);
+	return code ? code : LOADED;
 }
 
 static void remember(struct apply *apply, const struct ml_bundle *bundle)
@@ -189,7 +199,7 @@ static void raise_watermark(struct apply *apply, const struct ml_bundle *bundle)
 	store_write_watermark(&apply->watermark);
 }
 
-static void promote(struct apply *apply, const struct ml_bundle *bundle)
+static void promote(struct apply *apply, const struct ml_bundle *bundle, enum put how)
 {
 	struct message_log fields = fields_of(&bundle->statement, 0);
 	char date[REPORT_DATE];
@@ -197,7 +207,7 @@ static void promote(struct apply *apply, const struct ml_bundle *bundle)
 	store_rename(STORE_CANDIDATE, STORE_ACCEPTED);
 	raise_watermark(apply, bundle);
 	remember(apply, bundle);
-	log_fields(LOG_NOTICE, &fields, "applied", "generation %ju.%ju is in the kernel, "
+	log_fields(LOG_NOTICE, &fields, put_names[how], "generation %ju.%ju is in the kernel, "
 		   "valid until %s", (uintmax_t)fields.epoch, (uintmax_t)fields.serial,
 		   report_date(bundle->statement.expires, date));
 }
@@ -205,17 +215,17 @@ static void promote(struct apply *apply, const struct ml_bundle *bundle)
 static int take(struct apply *apply, struct ml_bytes file, const struct ml_bundle *bundle,
 		uint64_t lifetime, struct ml_error *error)
 {
-	int code;
+	int code = store_try_write(STORE_CANDIDATE, file, error);
 
-	code = store_try_write(STORE_CANDIDATE, file, error);
 	if (code)
 		return code;
 	code = put_into_kernel(apply, bundle, lifetime, error);
-	if (code)
+	if (code < 0) {
 		store_remove(STORE_CANDIDATE);
-	else
-		promote(apply, bundle);
-	return code;
+		return code;
+	}
+	promote(apply, bundle, (enum put)code);
+	return 0;
 }
 
 /* --------------------------------------------------------------- pending */
@@ -266,7 +276,7 @@ static int consider(struct apply *apply, struct ml_bytes file, enum origin origi
 		return code;
 	}
 	if (origin == CANDIDATE && half_accepted(apply, bundle)) {
-		promote(apply, bundle);
+		promote(apply, bundle, KNOWN);
 		return 0;
 	}
 	code = judge(apply, bundle, &lifetime, error);
@@ -399,7 +409,7 @@ static void restore_candidate(struct apply *apply)
 		store_remove(STORE_CANDIDATE);
 }
 
-/* 1: the kernel has it, or what came after it; 0: it has it now. */
+/* KNOWN: the kernel has it, or what came after it; or how it came there now. */
 static int load_accepted(struct apply *apply, const struct ml_bundle *bundle,
 			 struct ml_error *error)
 {
@@ -411,7 +421,7 @@ static int load_accepted(struct apply *apply, const struct ml_bundle *bundle,
 	report_kernel(apply, &status);
 	if (status.has_generation && compare(status.epoch, status.serial, statement->epoch,
 					     statement->serial) >= 0)
-		return 1;
+		return KNOWN;
 	code = judge_dates(apply, statement, &lifetime, error);
 	return code ? code : put_into_kernel(apply, bundle, lifetime, error);
 }
@@ -463,7 +473,7 @@ static void log_restored(const struct ml_bundle *bundle, int code,
 	if (code < 0)
 		log_fields(LOG_ERR, &fields, "not-restored", "the last accepted bundle cannot "
 			   "be loaded again: %s", error->text);
-	else if (code == 0)
+	else if (code != KNOWN)
 		log_fields(LOG_NOTICE, &fields, "restored", "generation %ju.%ju is in the "
 			   "kernel again", (uintmax_t)fields.epoch, (uintmax_t)fields.serial);
 }

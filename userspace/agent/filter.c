@@ -44,6 +44,7 @@ static const int supervisor[] = {
 /* Writes the state directory, asks the kernel by the socket that is open. */
 static const int apply[] = {
 	CALL(openat), CALL(getdents64), CALL(fsync), CALL(fdatasync), CALL(fchmod),
+	CALL(mkdir), CALL(mkdirat),
 	CALL(ftruncate), CALL(rename), CALL(renameat), CALL(renameat2), CALL(link),
 	CALL(linkat), CALL(unlink), CALL(unlinkat), CALL(fstatfs), CALL(access),
 	CALL(faccessat), CALL(sendto), CALL(recvfrom), CALL(timerfd_settime),

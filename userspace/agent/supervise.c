@@ -124,7 +124,9 @@ static void reap(void)
 			if (self.children[i].pid != pid)
 				continue;
 			self.children[i].pid = -1;
-			if (self.ending && WIFEXITED(status) && !WEXITSTATUS(status))
+			/* As told, or because the other one is gone. */
+			if ((self.ending || self.failed) && WIFEXITED(status) &&
+			    !WEXITSTATUS(status))
 				continue;
 			self.failed = true;
 			log_line(LOG_ERR, "ended", "%s ended %s; the policy in the kernel "
