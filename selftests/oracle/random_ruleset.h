@@ -132,7 +132,8 @@ static inline size_t sort_prefixes(struct ml_prefix *prefixes, size_t count)
 {
 	size_t i, kept = 0;
 
-	qsort(prefixes, count, sizeof(*prefixes), compare_prefix);
+	if (count)
+		qsort(prefixes, count, sizeof(*prefixes), compare_prefix);
 	for (i = 0; i < count; i++)
 		if (!kept || compare_prefix(&prefixes[kept - 1], &prefixes[i]))
 			prefixes[kept++] = prefixes[i];
