@@ -13,11 +13,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "daemon.h"
 #include "file.h"
 #include "log.h"
 
 #define WATERMARK "watermark"
-#define ARMING "arming"
 
 static void sync_directory(void)
 {
@@ -112,53 +112,20 @@ void store_write_watermark(const struct ml_watermark *watermark)
 
 /* ------------------------------------------------------------------- arming */
 
-static const struct store_arming armings[] = {
-	{ MERLON_SCOPE_TUNNELS, MERLON_MODE_OBSERVING },
-	{ MERLON_SCOPE_TUNNELS, MERLON_MODE_ENFORCING },
-	{ MERLON_SCOPE_EVERYTHING, MERLON_MODE_OBSERVING },
-	{ MERLON_SCOPE_EVERYTHING, MERLON_MODE_ENFORCING },
-};
-
-static void arming_text(const struct store_arming *arming, char *ret, size_t size)
-{
-	snprintf(ret, size, "{\"mode\":\"%s\",\"scope\":\"%s\"}\n",
-		 ml_mode_name(arming->mode), ml_scope_name(arming->scope));
-}
-
-/* The file has four contents; another one is nobody's work, and not guessed at. */
 void store_read_arming(struct store_arming *ret)
 {
-	char text[128], known[128];
-	struct ml_bytes bytes;
-	size_t i;
+	struct ml_error error;
 
-	memset(ret, 0, sizeof(*ret));
-	if (store_map(ARMING, &bytes) == -ENOENT)
-		return;
-	snprintf(text, sizeof(text), "%.*s", (int)(bytes.length < 127 ? bytes.length : 127),
-		 bytes.data ? (const char *)bytes.data : "");
-	store_unmap(bytes);
-	for (i = 0; i < sizeof(armings) / sizeof(armings[0]); i++) {
-		arming_text(&armings[i], known, sizeof(known));
-		if (strcmp(text, known))
-			continue;
-		*ret = armings[i];
-		return;
-	}
-	die("'%s' in the state directory says neither armed nor how: remove it, and arm "
-	    "anew", ARMING);
+	if (ml_armed_read(ML_DAEMON_ARMED_FILE, &ret->scope, &ret->mode, &error))
+		die("the state directory: %s", error.text);
 }
 
 void store_write_arming(const struct store_arming *arming)
 {
-	char text[128];
+	struct ml_error error;
 
-	if (arming->scope == MERLON_SCOPE_UNSPEC) {
-		store_remove(ARMING);
-		return;
-	}
-	arming_text(arming, text, sizeof(text));
-	store_write(ARMING, (struct ml_bytes){ (const uint8_t *)text, strlen(text) });
+	if (ml_armed_write(ML_DAEMON_ARMED_FILE, arming->scope, arming->mode, &error))
+		die("the state directory: %s", error.text);
 }
 
 /* ------------------------------------------------------------------ pending */

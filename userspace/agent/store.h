@@ -5,7 +5,7 @@
  *   accepted.bundle    the last bundle that the kernel took
  *   candidate.bundle   one on its way there
  *   watermark          (epoch, serial) and floor that nothing goes below
- *   arming             what to arm after a reboot; absent: nothing
+ *   armed              what to arm after a reboot; absent: nothing
  *   pending-E-S.bundle verified, their not-before lies ahead
  *   processing         what is worked on: who is to blame if this process dies
  *   quarantine/        what it died of twice, by SHA-256

@@ -18,9 +18,10 @@
  * `merlon arm` and `merlon disarm` change the kernel themselves, and then say
  * so here: 'armed' is kept, so that merlond arms the same scope and mode after
  * a reboot before it loads the last bundle; and where the kernel holds no
- * generation, merlond loads that bundle now. An arming that waits for its
- * confirmation is told when it is confirmed, not before: it must not survive a
- * reboot.
+ * generation, merlond loads that bundle now. merlond believes the kernel, not
+ * the request. An arming that waits for its confirmation is told when it is
+ * confirmed, not before (-EINPROGRESS): it must not survive a reboot. Where
+ * merlond does not run, see ml_armed_write().
  *
  * Every reply has "ok", "code" (0 or a negative errno), "sentence" (for a
  * person; "" where there is nothing to say), and as far as they are known
@@ -57,6 +58,7 @@
 #define ML_DAEMON_INBOX		"/var/lib/merlon-inbox"	/* *.bundle, moved in by rename */
 #define ML_DAEMON_TRUST		"/etc/merlon/trust.json"
 #define ML_DAEMON_USER		"merlon"
+#define ML_DAEMON_ARMED_FILE	"armed"	/* in the state directory: see ml_armed_write() */
 #define ML_DAEMON_MESSAGE	8192u
 #define ML_DAEMON_STALE_SECONDS	(3 * 86400)
 
@@ -90,6 +92,18 @@ int ml_daemon_armed(struct ml_daemon *daemon, enum merlon_scope scope,
 int ml_daemon_disarmed(struct ml_daemon *daemon, struct ml_daemon_reply *ret,
 		       struct ml_error *error);
 void ml_daemon_reply_clean(struct ml_daemon_reply *reply);
+
+/*
+ * What is armed after a reboot, kept in the file "armed" of the state directory
+ * (absent: nothing). merlond writes it; a program only where merlond does not
+ * run: `merlon disarm` on a machine whose module does not load, for one.
+ * @scope UNSPEC: nothing shall be armed, and the file goes. Atomic, fsynced.
+ * -EBADMSG: the file says what no program wrote.
+ */
+int ml_armed_write(const char *path, enum merlon_scope scope, enum merlon_mode mode,
+		   struct ml_error *error);
+int ml_armed_read(const char *path, enum merlon_scope *ret_scope,
+		  enum merlon_mode *ret_mode, struct ml_error *error);
 
 /* The other side: what merlond makes of a request. */
 enum ml_daemon_request_type {
