@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+__attribute__((format(printf, 6, 0)))
 static void error_fill(struct ml_error *error, int code, const char *file,
 		       unsigned int line, unsigned int column,
 		       const char *format, va_list args)
