@@ -77,6 +77,8 @@ int cli_failf(struct cli *cli, const char *format, ...)
 int cli_refuse(struct cli *cli, const struct ml_error *error);	/* CLI_NO */
 int cli_refusef(struct cli *cli, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+/* CLI_NO where @error says that the content is bad, CLI_FAILURE where it could not be judged. */
+int cli_judge(struct cli *cli, const struct ml_error *error);
 /* A remark for people, on standard error; nothing with --json. */
 void cli_remark(const struct cli *cli, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));

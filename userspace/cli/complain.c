@@ -96,3 +96,20 @@ void cli_remark(const struct cli *cli, const char *format, ...)
 	ml_output_say(output, ML_PLAIN, "%s", text);
 	ml_output_close(output);
 }
+
+int cli_judge(struct cli *cli, const struct ml_error *error)
+{
+	switch (error->code) {
+	case -EINVAL:
+	case -EOPNOTSUPP:
+	case -E2BIG:
+	case -EBADMSG:
+	case -EKEYREJECTED:
+	case -EXDEV:
+	case -ESTALE:
+	case -ETIME:
+		return cli_refuse(cli, error);
+	default:
+		return cli_fail(cli, error);
+	}
+}

@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: MIT
+/* drops: what was denied, and why; as it happens with --follow. */
+#include <errno.h>
+#include <inttypes.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "commands.h"
+#include "daemon.h"
+#include "describe.h"
+#include "live.h"
+#include "units.h"
+
+/* ------------------------------------------------------------- one event */
+
+static bool has_ports(uint8_t protocol)
+{
+	return protocol == IPPROTO_TCP || protocol == IPPROTO_UDP ||
+	       protocol == IPPROTO_UDPLITE || protocol == IPPROTO_SCTP ||
+	       protocol == IPPROTO_DCCP;
+}
+
+static void now_text(char buffer[static UNITS_TEXT], bool whole)
+{
+	struct timespec now;
+	struct tm tm;
+	size_t n;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	gmtime_r(&now.tv_sec, &tm);
+	n = strftime(buffer, UNITS_TEXT, whole ? "%Y-%m-%dT%H:%M:%S" : "%H:%M:%S", &tm);
+	snprintf(buffer + n, UNITS_TEXT - n, ".%03ld%s", now.tv_nsec / 1000000, whole ? "Z" : "");
+}
+
+static void drop_json(struct ml_output *out, const struct live *live,
+		      const struct ml_kernel_event *event)
+{
+	char service[DESCRIBE_TEXT];
+
+	ml_output_value(out, "reason", json_string(ml_reason_name(event->reason)));
+	ml_output_value(out, "hook", json_string(ml_hook_name(event->hook)));
+	ml_output_value(out, "action", json_string(ml_action_name(event->action)));
+	ml_output_value(out, "observed", json_boolean(event->observed));
+	ml_output_value(out, "family", json_string(event->family == AF_INET ? "ipv4" : "ipv6"));
+	ml_output_value(out, "source", describe_address_json(event->family, event->source));
+	ml_output_value(out, "sourceName",
+			ml_output_text(describe_name(live->ruleset, event->family, event->source)));
+	ml_output_value(out, "destination",
+			describe_address_json(event->family, event->destination));
+	ml_output_value(out, "destinationName",
+			ml_output_text(describe_name(live->ruleset, event->family,
+						     event->destination)));
+	ml_output_value(out, "protocol", json_integer(event->protocol));
+	ml_output_value(out, "sourcePort", has_ports(event->protocol) ?
+			json_integer(event->source_port) : json_null());
+	ml_output_value(out, "selector", json_integer(event->selector));
+	ml_output_value(out, "service", json_string(describe_service(event->protocol,
+								    event->selector, service)));
+	ml_output_value(out, "length", json_integer(event->length));
+	ml_output_value(out, "deviceIn", *event->device_in ?
+			ml_output_text(event->device_in) : json_null());
+	ml_output_value(out, "deviceOut", *event->device_out ?
+			ml_output_text(event->device_out) : json_null());
+	ml_output_value(out, "rule", live_rule_json(live, event->rule_id));
+	ml_output_value(out, "suppressed", json_integer((json_int_t)event->suppressed));
+}
+
+static void drop_why(const struct live *live, const struct ml_kernel_event *event,
+		     char *buffer, size_t size)
+{
+	const struct ml_rule *rule = live_rule(live, event->rule_id);
+
+	if (rule)
+		snprintf(buffer, size, "rule %016" PRIx64 " (line %u)", event->rule_id, rule->line);
+	else if (event->rule_id)
+		snprintf(buffer, size, "rule %016" PRIx64, event->rule_id);
+	else
+		snprintf(buffer, size, "%s", ml_reason_name(event->reason));
+}
+
+static void drop_text(struct ml_output *out, const struct live *live,
+		      const struct ml_kernel_event *event)
+{
+	char from[DESCRIBE_TEXT], to[DESCRIBE_TEXT], service[DESCRIBE_TEXT], why[80];
+	char when[UNITS_TEXT], more[64] = "";
+
+	now_text(when, false);
+	drop_why(live, event, why, sizeof(why));
+	if (event->suppressed)
+		snprintf(more, sizeof(more), "  (%" PRIu64 " before it not shown)",
+			 event->suppressed);
+	ml_output_say(out, event->observed ? ML_WARN : ML_BAD,
+		      "%s  %s  %s → %s  %s  %s→%s  %s%s", when,
+		      event->observed ? "would drop" :
+		      event->action == MERLON_ACTION_REJECT ? "rejected" : "dropped",
+		      describe_address(live->ruleset, event->family, event->source, from),
+		      describe_address(live->ruleset, event->family, event->destination, to),
+		      describe_service(event->protocol, event->selector, service),
+		      *event->device_in ? event->device_in : "here",
+		      *event->device_out ? event->device_out : "here", why, more);
+}
+
+static void state_tell(struct ml_output *out, const struct ml_kernel_status *status)
+{
+	char when[UNITS_TEXT];
+
+	now_text(when, false);
+	ml_output_value(out, "state", json_string(ml_state_name(status->state)));
+	ml_output_value(out, "epoch", json_integer((json_int_t)status->epoch));
+	ml_output_value(out, "serial", json_integer((json_int_t)status->serial));
+	ml_output_say(out, ML_STRONG, "%s  %s, generation %" PRIu64 ".%" PRIu64, when,
+		      ml_state_name(status->state), status->epoch, status->serial);
+}
+
+static void event_tell(struct ml_output *out, const struct live *live,
+		       const struct ml_kernel_event *event)
+{
+	bool drop = event->command == MERLON_CMD_DROP_EVENT;
+	char when[UNITS_TEXT];
+
+	now_text(when, true);
+	ml_output_value(out, "event", json_string(drop ? "drop" : "state"));
+	ml_output_value(out, "time", json_string(when));
+	if (drop) {
+		drop_json(out, live, event);
+		drop_text(out, live, event);
+	} else {
+		state_tell(out, &event->status);
+	}
+	ml_output_flush(out);
+}
+
+/* ----------------------------------------------------------------- follow */
+
+/* Another generation has other rules and names. */
+static int refresh(struct cli *cli, struct live *live, const struct ml_kernel_event *event,
+		   struct ml_error *error)
+{
+	if (event->command != MERLON_CMD_STATE_EVENT ||
+	    !memcmp(event->status.digest, live->status.digest, sizeof(live->status.digest)))
+		return 0;
+	live_close(live);
+	return live_open(cli, live, error);
+}
+
+static int wait_for(int fd)
+{
+	struct pollfd poller = { .fd = fd, .events = POLLIN };
+
+	while (poll(&poller, 1, -1) < 0) {
+		if (errno != EINTR)
+			return -errno;
+	}
+	return 0;
+}
+
+static int follow_one(struct cli *cli, struct live *live, struct ml_kernel *events,
+		      uint64_t *drops, struct ml_error *error)
+{
+	struct ml_kernel_event event;
+	int code;
+
+	code = ml_kernel_event_read(events, &event, error);
+	if (code == -ENOBUFS) {
+		cli_remark(cli, "(events came faster than they could be shown, some are lost)");
+		return 0;
+	}
+	if (code == -EAGAIN)
+		return wait_for(ml_kernel_fd(events));
+	if (code)
+		return code;
+	code = refresh(cli, live, &event, error);
+	if (code)
+		return code;
+	event_tell(cli->output, live, &event);
+	*drops += event.command == MERLON_CMD_DROP_EVENT;
+	return 0;
+}
+
+static int follow(struct cli *cli, struct live *live, uint64_t count, struct ml_error *error)
+{
+	struct ml_kernel *events;
+	uint64_t drops = 0;
+	int code;
+
+	code = ml_kernel_open(&events, error);
+	if (code)
+		return code;
+	code = ml_kernel_subscribe(events, error);
+	if (!code)
+		cli_remark(cli, "(state: %s; ends with Ctrl-C)", ml_state_name(live->status.state));
+	while (!code && (!count || drops < count))
+		code = follow_one(cli, live, events, &drops, error);
+	ml_kernel_close(events);
+	return code;
+}
+
+/* ----------------------------------------------------------------- totals */
+
+static const struct ml_column total_columns[] = {
+	{ "reason", "REASON", false },
+	{ "denied", "DENIED", true },
+	{ "meaning", "MEANING", false },
+};
+
+static const char *reason_meaning(enum merlon_reason reason)
+{
+	static const char *const meanings[__MERLON_REASON_MAX] = {
+		[MERLON_REASON_RULE] = "a rule denies it: merlon rules",
+		[MERLON_REASON_NO_RULE] = "no rule speaks of it",
+		[MERLON_REASON_LOCKDOWN] = "armed without a generation",
+		[MERLON_REASON_EXPIRED] = "the generation is too old",
+		[MERLON_REASON_UNKNOWN_TUNNEL] = "a WireGuard device that the policy does not name",
+		[MERLON_REASON_SPOOFED] = "a tunnel's source address that came by another device",
+		[MERLON_REASON_HEADER] = "headers are cut short or contradict themselves",
+		[MERLON_REASON_FRAGMENT] = "a fragment that was not put together",
+		[MERLON_REASON_NOT_OPENED] = "looks like a reply, but nothing permitted asked for it",
+		[MERLON_REASON_TRANSLATED] = "denied by the destination that NAT put in",
+	};
+
+	return reason < __MERLON_REASON_MAX && meanings[reason] ? meanings[reason] : "";
+}
+
+static void totals(struct cli *cli, const struct live *live)
+{
+	const struct ml_kernel_status *status = &live->status;
+	struct ml_output *out = cli->output;
+	uint64_t sum = 0;
+
+	ml_output_value(out, "state", json_string(ml_state_name(status->state)));
+	ml_output_table(out, "drops", total_columns, 3);
+	for (int i = 1; i < __MERLON_REASON_MAX; i++) {
+		if (!status->denied[i])
+			continue;
+		sum += status->denied[i];
+		ml_output_cell(out, json_string(ml_reason_name(i)), ML_PLAIN, "%s",
+			       ml_reason_name(i));
+		ml_output_cell(out, json_integer((json_int_t)status->denied[i]), ML_BAD,
+			       "%" PRIu64, status->denied[i]);
+		ml_output_cell(out, json_string(reason_meaning(i)), ML_DIM, "%s",
+			       reason_meaning(i));
+	}
+	ml_output_table_end(out);
+	ml_output_value(out, "denied", json_integer((json_int_t)sum));
+	ml_output_say(out, ML_PLAIN, "%" PRIu64 " packets denied%s. As it happens: merlon drops --follow",
+		      sum, status->mode == MERLON_MODE_OBSERVING ?
+			      " (observing now: they pass)" : "");
+}
+
+static int drops_run(struct cli *cli)
+{
+	const char *text = cli_option(cli, "count");
+	struct ml_error error;
+	struct live live;
+	uint64_t count = 0;
+	int code = 0;
+
+	if (text && units_number_parse("--count", text, 1, UINT32_MAX, &count, &error))
+		return cli_fail(cli, &error);
+	if (live_open(cli, &live, &error))
+		return cli_fail(cli, &error);
+	if (text || cli_option(cli, "follow"))
+		code = follow(cli, &live, count, &error);
+	else
+		totals(cli, &live);
+	live_close(&live);
+	return code ? cli_fail(cli, &error) : CLI_YES;
+}
+
+static const struct cli_option drops_options[] = {
+	{ "follow", 'f', NULL, "show each as it happens, until Ctrl-C" },
+	{ "count", 'c', "N", "show the next N, then end" },
+	LIVE_OPTIONS,
+	{ 0 },
+};
+
+const struct cli_command cli_drops = {
+	.name = "drops", .operands = "",
+	.summary = "show what was denied, and why",
+	.notes = "The kernel limits how many it tells of; how many it did not tell of is shown.\n"
+		 "With --json each event is one line.",
+	.options = drops_options,
+	.run = drops_run,
+};

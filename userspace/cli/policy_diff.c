@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: MIT
+/*
+ * policy diff: which rules came, went or changed, and what that means for who
+ * reaches whom. Reachability is asked of the compiled tables, for every pair of
+ * named nodes and every service that a rule of either side can tell apart.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "commands.h"
+#include "describe.h"
+#include "diff.h"
+#include "kernel.h"
+#include "prefix.h"
+
+/* ------------------------------------------------------------------ rules */
+
+static const struct ml_column rule_columns[] = {
+	{ "change", "CHANGE", false },
+	{ NULL, "RULE", false },
+	{ NULL, "LINE", true },
+	{ NULL, "ACTION", false },
+	{ NULL, "SOURCE", false },
+	{ NULL, "DESTINATION", false },
+	{ NULL, "SERVICE", false },
+	{ "rule", NULL, false },
+};
+
+static void text_cell(struct ml_output *out, char *text)
+{
+	ml_output_cell(out, NULL, ML_PLAIN, "%s", text ? text : "?");
+	free(text);
+}
+
+static void rule_row(struct ml_output *out, const char *change, enum ml_colour colour,
+		     const struct ml_ruleset *ruleset, const struct ml_rule *rule)
+{
+	ml_output_cell(out, json_string(change), colour, "%s", change);
+	ml_output_cell(out, NULL, ML_PLAIN, "%016" PRIx64, rule->id);
+	ml_output_cell(out, NULL, ML_PLAIN, "%u", rule->line);
+	ml_output_cell(out, NULL, describe_action_colour(rule->action), "%s",
+		       ml_action_name(rule->action));
+	text_cell(out, describe_sources(ruleset, rule));
+	text_cell(out, describe_destinations(ruleset, rule));
+	text_cell(out, describe_services(rule->services, rule->service_count));
+	ml_output_cell(out, describe_rule(ruleset, rule), ML_PLAIN, "%s", "");
+}
+
+/* Both ascend by id. */
+static size_t rules_table(struct ml_output *out, const struct ml_ruleset *a,
+			  const struct ml_ruleset *b)
+{
+	size_t i = 0, j = 0, changes = 0;
+
+	ml_output_table(out, "rules", rule_columns, 8);
+	while (i < a->rule_count || j < b->rule_count) {
+		if (j == b->rule_count || (i < a->rule_count && a->rules[i].id < b->rules[j].id)) {
+			rule_row(out, "removed", ML_BAD, a, &a->rules[i++]);
+			changes++;
+		} else if (i == a->rule_count || b->rules[j].id < a->rules[i].id) {
+			rule_row(out, "added", ML_GOOD, b, &b->rules[j++]);
+			changes++;
+		} else {
+			i++;
+			j++;
+		}
+	}
+	ml_output_table_end(out);
+	return changes;
+}
+
+/* --------------------------------------------------------------- one node */
+
+static const struct ml_column reach_columns[] = {
+	{ "family", "FAMILY", false },
+	{ "source", "FROM", false },
+	{ "destination", "TO", false },
+	{ "service", "SERVICE", false },
+	{ "before", "BEFORE", false },
+	{ "after", "AFTER", false },
+};
+
+static void end_cell(struct ml_output *out, const struct ml_name *name)
+{
+	char prefix[ML_PREFIX_TEXT];
+
+	ml_prefix_format(&name->prefix, prefix);
+	if (ml_prefix_is_host(&name->prefix))
+		ml_output_cell(out, ml_output_text(name->name), ML_PLAIN, "%s", name->name);
+	else
+		ml_output_cell(out, ml_output_text(prefix), ML_PLAIN, "%s (%s)", name->name, prefix);
+}
+
+static void allow_cell(struct ml_output *out, bool allow, enum ml_colour colour)
+{
+	ml_output_cell(out, json_string(allow ? "allow" : "deny"), colour, "%s",
+		       allow ? "allow" : "deny");
+}
+
+static void reach_row(const struct diff_reach *reach, void *arg)
+{
+	const char *family = reach->source->prefix.family == AF_INET ? "ipv4" : "ipv6";
+	char *service = describe_services(&reach->service, 1);
+	struct ml_output *out = arg;
+
+	ml_output_cell(out, json_string(family), ML_DIM, "%s", family);
+	end_cell(out, reach->source);
+	end_cell(out, reach->destination);
+	ml_output_cell(out, ml_output_text(service), ML_PLAIN, "%s", service ? service : "?");
+	allow_cell(out, reach->before, ML_DIM);
+	allow_cell(out, reach->after, reach->after ? ML_GOOD : ML_BAD);
+	free(service);
+}
+
+static int node_diff(struct ml_output *out, const struct sheet *a, const struct sheet *b,
+		     size_t *ret_changes, struct ml_error *error)
+{
+	size_t changes = 0;
+	int code;
+
+	*ret_changes += rules_table(out, &a->ruleset, &b->ruleset);
+	ml_output_table(out, "reachability", reach_columns, 6);
+	code = diff_reachability(a, b, reach_row, out, &changes, error);
+	ml_output_table_end(out);
+	ml_output_value(out, "reachabilityComplete", json_boolean(code != -E2BIG));
+	if (code == -E2BIG)
+		ml_output_say(out, ML_WARN, "(reachability left out: %s)", error->text);
+	*ret_changes += changes;
+	return code == -E2BIG ? 0 : code;
+}
+
+/* ------------------------------------------------------------------ sides */
+
+struct sides {
+	struct source a, b;
+	size_t changes;
+};
+
+static bool has_sheet(const struct source *source, const char *node)
+{
+	for (size_t i = 0; i < source_sheets(source); i++) {
+		const char *name = source_sheet_name(source, i);
+
+		if (name == node || (name && node && !strcmp(name, node)))
+			return true;
+	}
+	return false;
+}
+
+/* A node that one side does not have is compared with a policy without rules. */
+static int sheet_or_empty(const struct source *source, const char *node, struct sheet *ret,
+			  struct ml_error *error)
+{
+	memset(ret, 0, sizeof(*ret));
+	if (!has_sheet(source, node))
+		return 0;
+	return sheet_open(source, node, ret, error);
+}
+
+static void heading(struct ml_output *out, const char *node, const struct sheet *a,
+		    const struct sheet *b)
+{
+	ml_output_value(out, "node", ml_output_text(node));
+	if (!node)
+		return;
+	ml_output_say(out, ML_STRONG, "%s%s", node,
+		      !a->image ? " (new)" : !b->image ? " (gone)" : "");
+}
+
+static bool same_image(const struct sheet *a, const struct sheet *b)
+{
+	return a->image && b->image && a->length == b->length &&
+	       !memcmp(a->image, b->image, a->length);
+}
+
+static int compare_node(struct ml_output *out, struct sides *sides, const char *node,
+			struct ml_error *error)
+{
+	struct sheet a = { 0 }, b = { 0 };
+	int code;
+
+	code = sheet_or_empty(&sides->a, node, &a, error);
+	if (!code)
+		code = sheet_or_empty(&sides->b, node, &b, error);
+	if (!code && !same_image(&a, &b)) {
+		ml_output_object(out, NULL);
+		heading(out, node, &a, &b);
+		code = node_diff(out, &a, &b, &sides->changes, error);
+		/* The images differ, in what is neither a rule nor reachability: owners, tunnels. */
+		sides->changes += !code;
+		ml_output_end(out);
+	}
+	sheet_close(&a);
+	sheet_close(&b);
+	return code;
+}
+
+/* Nodes of A, then those that B alone has. */
+static int compare_all(struct ml_output *out, struct sides *sides, struct ml_error *error)
+{
+	const char *name;
+	int code = 0;
+
+	for (size_t i = 0; !code && i < source_sheets(&sides->a); i++)
+		code = compare_node(out, sides, source_sheet_name(&sides->a, i), error);
+	for (size_t i = 0; !code && i < source_sheets(&sides->b); i++) {
+		name = source_sheet_name(&sides->b, i);
+		if (!has_sheet(&sides->a, name))
+			code = compare_node(out, sides, name, error);
+	}
+	return code;
+}
+
+static int compare_one(struct cli *cli, struct sides *sides, const char *node,
+		       struct ml_error *error)
+{
+	if (!has_sheet(&sides->a, node) && !has_sheet(&sides->b, node))
+		return ml_error_set(error, -ENOENT, "neither side has a node '%s'", node);
+	return compare_node(cli->output, sides, node, error);
+}
+
+static int diff(struct cli *cli, struct sides *sides, struct ml_error *error)
+{
+	const char *node = cli_option(cli, "node");
+	struct ml_output *out = cli->output;
+	int code;
+
+	/* A bundle is one node's: of a source, that node is meant. */
+	if (!node && !sides->a.policy)
+		node = sides->a.bundle.node;
+	else if (!node && !sides->b.policy)
+		node = sides->b.bundle.node;
+	ml_output_list(out, "nodes");
+	code = node ? compare_one(cli, sides, node, error) : compare_all(out, sides, error);
+	ml_output_end(out);
+	if (code)
+		return code;
+	ml_output_value(out, "same", json_boolean(!sides->changes));
+	if (!sides->changes)
+		ml_output_say(out, ML_GOOD, "No difference.");
+	return 0;
+}
+
+static int diff_run(struct cli *cli)
+{
+	struct sides sides = { 0 };
+	struct ml_error error;
+	int code;
+
+	code = source_open(cli_operand(cli, 0), NULL, &sides.a, &error);
+	if (!code)
+		code = source_open(cli_operand(cli, 1), NULL, &sides.b, &error);
+	if (!code)
+		code = diff(cli, &sides, &error);
+	source_close(&sides.a);
+	source_close(&sides.b);
+	if (code)
+		return cli_fail(cli, &error);
+	return sides.changes ? CLI_NO : CLI_YES;
+}
+
+static const struct cli_option diff_options[] = {
+	{ "node", 'n', "NODE", "compare for this node alone (default: all)" },
+	{ 0 },
+};
+
+const struct cli_command cli_policy_diff = {
+	.name = "policy diff", .operands = "A B", .least = 2, .most = 2,
+	.summary = "show which rules and whose reach differ between two policies",
+	.notes = "A and B are policy sources or bundles. Exit status: 0 no difference, 1 some.",
+	.options = diff_options,
+	.run = diff_run,
+};

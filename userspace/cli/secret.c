@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: MIT
+#include "secret.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "file.h"
+#include "passphrase.h"
+#include "units.h"
+
+static int from_file(const char *path, char **ret, struct ml_error *error)
+{
+	int fd, code;
+
+	code = ml_file_open(path, ML_FILE_PRIVATE, &fd, error);
+	if (code)
+		return code;
+	code = ml_passphrase_read_fd(fd, ret, error);
+	close(fd);
+	return code;
+}
+
+static int from_descriptor(const char *text, char **ret, struct ml_error *error)
+{
+	uint64_t fd;
+	int code = units_number_parse("--passphrase-fd", text, 0, 65535, &fd, error);
+
+	return code ? code : ml_passphrase_read_fd((int)fd, ret, error);
+}
+
+/* 1: no option names a place. */
+static int from_options(const struct cli *cli, char **ret, struct ml_error *error)
+{
+	const char *file = cli_option(cli, "passphrase-file");
+	const char *fd = cli_option(cli, "passphrase-fd");
+
+	if (fd)
+		return from_descriptor(fd, ret, error);
+	if (file)
+		return from_file(file, ret, error);
+	return 1;
+}
+
+static int ask(const char *path, char **ret, struct ml_error *error)
+{
+	char prompt[4200];
+	int code;
+
+	snprintf(prompt, sizeof(prompt), "Passphrase for %s: ", path);
+	code = ml_passphrase_ask(prompt, ret, error);
+	if (code == -ENXIO)
+		return ml_error_set(error, code,
+				    "%s needs its passphrase, and there is no terminal to ask at: use --passphrase-fd or --passphrase-file",
+				    path);
+	return code;
+}
+
+int secret_open(const struct cli *cli, const char *path, struct ml_secret_key **ret,
+		struct ml_error *error)
+{
+	char *passphrase = NULL;
+	int code;
+
+	code = ml_secret_key_read(path, NULL, ret, error);
+	if (code != -ENOKEY)
+		return code;
+	code = from_options(cli, &passphrase, error);
+	if (code == 1)
+		code = ask(path, &passphrase, error);
+	if (code)
+		return code;
+	code = ml_secret_key_read(path, passphrase, ret, error);
+	ml_passphrase_free(passphrase);
+	return code;
+}
+
+int secret_choose(const struct cli *cli, const char *path, char **ret, struct ml_error *error)
+{
+	char prompt[4200];
+	int code;
+
+	*ret = NULL;
+	if (cli_option(cli, "no-passphrase"))
+		return 0;
+	code = from_options(cli, ret, error);
+	if (code != 1)
+		return code;
+	snprintf(prompt, sizeof(prompt), "New passphrase for %s: ", path);
+	code = ml_passphrase_ask_new(prompt, "Again: ", ret, error);
+	if (code == -ENXIO)
+		return ml_error_set(error, code,
+				    "there is no terminal to ask for a passphrase at: use --passphrase-fd, --passphrase-file or --no-passphrase");
+	return code;
+}
+
+int secret_public(const char *text, struct ml_public_key *ret, struct ml_error *error)
+{
+	if (!strncmp(text, "merlon-public-key:", 18))
+		return ml_public_key_parse(text, ret, error);
+	return ml_secret_key_read_public(text, ret, error);
+}

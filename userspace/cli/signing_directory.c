@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: MIT
+/* A directory of bundles: which generation it holds, and its leaves. */
+#include <dirent.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "file.h"
+#include "signing.h"
+#include "units.h"
+
+/* Called for each bundle that the key signed for the network. Not 0 ends it. */
+typedef int (*bundle_each)(struct signing *signing, const char *path,
+			   const struct ml_bundle *bundle, struct ml_error *error);
+
+static bool is_bundle_name(const char *name)
+{
+	size_t length = strlen(name);
+
+	return name[0] != '.' && length > 7 && !strcmp(name + length - 7, ".bundle");
+}
+
+/* @network "": of any network. */
+static int bundle_visit(struct signing *signing, const char *path, bundle_each each,
+			struct ml_error *error)
+{
+	struct ml_trust trust = { .key_count = 1 };
+	struct source source;
+	int code;
+
+	code = source_open(path, NULL, &source, error);
+	if (code || source.policy) {
+		if (!code)
+			source_close(&source);
+		return 0;
+	}
+	/* What was only peeked at tells which network to verify for. */
+	strcpy(trust.network, *signing->statement.network ? signing->statement.network :
+							    source.bundle.statement.network);
+	ml_secret_key_public(signing->key, &trust.keys[0]);
+	if (!ml_bundle_verify((struct ml_bytes){ source.bytes, source.length }, &trust,
+			      &source.bundle, error))
+		code = each(signing, path, &source.bundle, error);
+	source_close(&source);
+	return code;
+}
+
+static int directory_visit(struct signing *signing, const char *directory, bundle_each each,
+			   struct ml_error *error)
+{
+	DIR *dir = opendir(directory);
+	struct dirent *entry;
+	char path[4200];
+	int code = 0;
+
+	if (!dir)
+		return ml_error_at(error, -errno, directory, 0, 0, "%s", strerror(errno));
+	while (!code && (entry = readdir(dir))) {
+		if (!is_bundle_name(entry->d_name))
+			continue;
+		snprintf(path, sizeof(path), "%s/%s", directory, entry->d_name);
+		code = bundle_visit(signing, path, each, error);
+	}
+	closedir(dir);
+	return code;
+}
+
+static bool is_newer(const struct ml_statement *a, const struct ml_statement *b)
+{
+	return a->epoch != b->epoch ? a->epoch > b->epoch : a->serial > b->serial;
+}
+
+/* -------------------------------------------------------------------- serial */
+
+static int note_highest(struct signing *signing, const char *path,
+			const struct ml_bundle *bundle, struct ml_error *error)
+{
+	(void)path;
+	(void)error;
+	if (bundle->statement.epoch > signing->statement.epoch ||
+	    (bundle->statement.epoch == signing->statement.epoch &&
+	     bundle->statement.serial > signing->statement.serial)) {
+		signing->statement.epoch = bundle->statement.epoch;
+		signing->statement.serial = bundle->statement.serial;
+	}
+	return 0;
+}
+
+static int serial_check(struct ml_statement *statement, const struct ml_statement *highest,
+			const char *directory, struct ml_error *error)
+{
+	if (!highest->serial || is_newer(statement, highest))
+		return 0;
+	return ml_error_set(error, -ESTALE,
+			    "%s holds generation %" PRIu64 ".%" PRIu64
+			    ", and nodes refuse %" PRIu64 ".%" PRIu64
+			    " after it: use a higher --serial, or a higher --epoch",
+			    directory, highest->epoch, highest->serial, statement->epoch,
+			    statement->serial);
+}
+
+int signing_serial(const struct cli *cli, struct signing *signing, const char *directory,
+		   struct ml_error *error)
+{
+	struct ml_statement *statement = &signing->statement;
+	struct signing highest = { .key = signing->key };
+	const char *text = cli_option(cli, "serial");
+	int code;
+
+	if (text && units_number_parse("--serial", text, 1, INT64_MAX, &statement->serial, error))
+		return -EINVAL;
+	strcpy(highest.statement.network, statement->network);
+	code = directory_visit(&highest, directory, note_highest, error);
+	if (code && code != -ENOENT)
+		return code;
+	if (!text)
+		statement->serial = highest.statement.epoch == statement->epoch ?
+					    highest.statement.serial + 1 : 1;
+	return serial_check(statement, &highest.statement, directory, error);
+}
+
+/* -------------------------------------------------------------------- leaves */
+
+/* The newest generation so far stands in statement; of any network. */
+static int note_newest(struct signing *signing, const char *path,
+		       const struct ml_bundle *bundle, struct ml_error *error)
+{
+	if (signing->statement.serial &&
+	    strcmp(signing->statement.network, bundle->statement.network))
+		return ml_error_at(error, -EXDEV, path, 0, 0,
+				   "is for network \"%s\", others are for \"%s\"",
+				   bundle->statement.network, signing->statement.network);
+	if (!signing->statement.serial || is_newer(&bundle->statement, &signing->statement))
+		signing->statement = bundle->statement;
+	return 0;
+}
+
+static int node_take(struct signing *signing, const char *path,
+		     const struct ml_bundle *bundle, struct ml_error *error)
+{
+	struct signing_node *node;
+
+	if (is_newer(&signing->statement, &bundle->statement) ||
+	    bundle->index >= signing->count || signing->nodes[bundle->index].leaf)
+		return 0;
+	node = &signing->nodes[bundle->index];
+	node->path = strdup(path);
+	node->leaf = malloc(bundle->leaf.length + 1);
+	if (!node->path || !node->leaf)
+		return ml_error_set(error, -ENOMEM, "out of memory");
+	memcpy(node->leaf, bundle->leaf.data, bundle->leaf.length);
+	node->leaf_length = bundle->leaf.length;
+	strcpy(node->name, bundle->node);
+	return 0;
+}
+
+static int nodes_check(const struct signing *signing, const char *directory,
+		       struct ml_error *error)
+{
+	size_t missing = 0;
+
+	for (size_t i = 0; i < signing->count; i++)
+		missing += !signing->nodes[i].leaf;
+	if (!missing)
+		return 0;
+	return ml_error_at(error, -ENOENT, directory, 0, 0,
+			   "generation %" PRIu64 ".%" PRIu64
+			   " has %zu nodes, and the bundles of %zu are not here: one signature covers all, so all are needed",
+			   signing->statement.epoch, signing->statement.serial, signing->count,
+			   missing);
+}
+
+int signing_add_directory(struct signing *signing, const char *directory,
+			  struct ml_error *error)
+{
+	int code;
+
+	code = directory_visit(signing, directory, note_newest, error);
+	if (code)
+		return code;
+	if (!signing->statement.serial)
+		return ml_error_at(error, -ENOENT, directory, 0, 0,
+				   "no bundle here was signed by this key");
+	/* A bundle that verifies has a leaf per index: the size is real. */
+	signing->nodes = calloc(signing->statement.tree_size, sizeof(*signing->nodes));
+	if (!signing->nodes)
+		return ml_error_set(error, -ENOMEM, "out of memory");
+	signing->count = signing->room = signing->statement.tree_size;
+	code = directory_visit(signing, directory, node_take, error);
+	return code ? code : nodes_check(signing, directory, error);
+}
