@@ -258,7 +258,7 @@ static int object_close(struct parser *parser, size_t base, struct ml_hujson_val
 	size_t count = parser->stack.count - base;
 	struct ml_hujson_member *members;
 
-	members = ml_arena_copy(parser->arena, parser->stack.items + base,
+	members = ml_arena_copy(parser->arena, count ? parser->stack.items + base : NULL,
 				count * sizeof(*members));
 	if (!members)
 		return no_memory(parser);

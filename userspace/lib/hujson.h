@@ -14,8 +14,8 @@
  *
  * On text without comments and without trailing commas it agrees with jansson
  * (JSON_REJECT_DUPLICATES | JSON_DECODE_ANY) on what is JSON and what it says,
- * but for the limits just named (jansson's depth is 2048). A fuzzer holds it
- * to that.
+ * but for the limits just named (jansson's depth is 2048) and for a zero byte
+ * between values, which jansson takes for the end. A fuzzer holds it to that.
  */
 #ifndef ML_HUJSON_H
 #define ML_HUJSON_H

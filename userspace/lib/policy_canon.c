@@ -14,7 +14,7 @@ static const char *const actions[] = {
 	[MERLON_ACTION_REJECT] = "reject",
 };
 
-const char *ml_action_name(uint8_t action)
+const char *ml_rule_action_name(uint8_t action)
 {
 	return action <= MERLON_ACTION_MAX ? actions[action] : NULL;
 }

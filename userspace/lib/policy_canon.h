@@ -31,7 +31,7 @@ void ml_rule_form_text(struct ml_text *text, const struct ml_rule_form *form);
 uint64_t ml_rule_id(const char *text, size_t length);
 
 /* "allow", "drop", "reject" and back; NULL and 0 (UNSPEC) where there is none. */
-const char *ml_action_name(uint8_t action);
+const char *ml_rule_action_name(uint8_t action);
 uint8_t ml_action_parse(const char *name);
 
 #endif

@@ -21,9 +21,10 @@
 #include "policy_arena.h"
 #include "policy_range.h"
 #include "policy_service.h"
+#include "policy_table.h"
 #include "prefix.h"
 
-#define POLICY_NONE UINT32_MAX
+#define POLICY_NONE ML_TABLE_NONE
 #define POLICY_MAX_NAME 128u		/* bytes of a name, prefix included */
 #define POLICY_MAX_NODES (1u << 18)
 #define POLICY_MAX_IPSET_OPS (1u << 14)
@@ -64,9 +65,7 @@ struct policy_name {
 struct policy_names {
 	struct policy_name *items;
 	size_t count, room;
-	uint32_t *slots;		/* hash table: number of a name + 1, or 0 */
-	size_t slot_count;		/* power of two */
-	uint8_t key[16];
+	struct ml_table table;		/* by text */
 };
 
 enum policy_ipset_state { POLICY_IPSET_NEW, POLICY_IPSET_OPEN, POLICY_IPSET_DONE };

@@ -66,6 +66,20 @@ int ml_prefix_parse(const char *text, struct ml_prefix *ret)
 	return bits;
 }
 
+bool ml_prefix_valid(const struct ml_prefix *prefix)
+{
+	static const uint8_t zero[16];
+	struct ml_prefix copy = *prefix;
+	unsigned int bytes;
+
+	if (prefix->family != AF_INET && prefix->family != AF_INET6)
+		return false;
+	bytes = ml_family_bits(prefix->family) / 8;
+	if (prefix->length > bytes * 8 || host_bits_clear(&copy))
+		return false;
+	return !memcmp(prefix->address + bytes, zero, sizeof(prefix->address) - bytes);
+}
+
 void ml_prefix_host(uint8_t family, const uint8_t *address, struct ml_prefix *ret)
 {
 	struct ml_prefix prefix = { .family = family };

@@ -39,6 +39,9 @@ void ml_prefix_host(uint8_t family, const uint8_t *address, struct ml_prefix *re
 /* Canonical text; a host is written without its length. Returns @buffer. */
 const char *ml_prefix_format(const struct ml_prefix *prefix, char buffer[static ML_PREFIX_TEXT]);
 
+/* Is the length within the family, and every host bit zero? */
+bool ml_prefix_valid(const struct ml_prefix *prefix);
+
 /* By (family, address, length): the order of struct ml_set. */
 int ml_prefix_compare(const struct ml_prefix *a, const struct ml_prefix *b);
 int ml_prefix_compare_qsort(const void *a, const void *b);

@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include <linux/merlon.h>
 
@@ -26,19 +25,6 @@ static bool name_valid(const char *name)
 	return name && *name && strlen(name) <= MAX_NAME;
 }
 
-static bool prefix_valid(const struct ml_prefix *prefix)
-{
-	struct ml_prefix same;
-	char text[ML_PREFIX_TEXT];
-
-	if (prefix->family != AF_INET && prefix->family != AF_INET6)
-		return false;
-	if (prefix->length > ml_family_bits(prefix->family))
-		return false;
-	return !ml_prefix_parse(ml_prefix_format(prefix, text), &same) &&
-	       !ml_prefix_compare(prefix, &same);
-}
-
 static int set_check(const struct check *check, size_t index)
 {
 	const struct ml_set *set = &check->ruleset->sets[index];
@@ -50,7 +36,7 @@ static int set_check(const struct check *check, size_t index)
 	if (set->any && set->prefix_count)
 		return fail(check, "set %.64s is every address and has prefixes", set->name);
 	for (size_t i = 0; i < set->prefix_count; i++)
-		if (!prefix_valid(&set->prefixes[i]) ||
+		if (!ml_prefix_valid(&set->prefixes[i]) ||
 		    (i && ml_prefix_compare(&set->prefixes[i - 1], &set->prefixes[i]) >= 0))
 			return fail(check, "prefix %zu of set %.64s is malformed or out of order", i,
 				    set->name);
@@ -96,7 +82,7 @@ static int rule_check(const struct check *check, size_t index)
 	const struct ml_ruleset *ruleset = check->ruleset;
 	const struct ml_rule *rule = &ruleset->rules[index];
 
-	if (!rule->action || !ml_action_name(rule->action))
+	if (!rule->action || !ml_rule_action_name(rule->action))
 		return fail(check, "rule %zu has no action", index);
 	if (!numbers_valid(rule->sources, rule->source_count, ruleset->set_count) ||
 	    !numbers_valid(rule->destinations, rule->destination_count, ruleset->set_count))
@@ -159,7 +145,7 @@ static int owners_check(const struct check *check)
 	for (size_t i = 0; i < ruleset->owner_count; i++) {
 		const struct ml_owner *owner = &ruleset->owners[i];
 
-		if (!prefix_valid(&owner->prefix) ||
+		if (!ml_prefix_valid(&owner->prefix) ||
 		    (i && ml_prefix_compare(&owner[-1].prefix, &owner->prefix) >= 0))
 			return fail(check, "owner %zu is malformed or out of order", i);
 		if (!owner->tunnel || owner->tunnel > ruleset->tunnel_count ||
@@ -176,7 +162,7 @@ static int names_check(const struct check *check)
 	for (size_t i = 0; i < ruleset->name_count; i++) {
 		const struct ml_name *name = &ruleset->names[i];
 
-		if (!prefix_valid(&name->prefix) || !name_valid(name->name) ||
+		if (!ml_prefix_valid(&name->prefix) || !name_valid(name->name) ||
 		    (i && ml_prefix_compare(&name[-1].prefix, &name->prefix) >= 0))
 			return fail(check, "name %zu is malformed or out of order", i);
 	}

@@ -9,6 +9,7 @@
 
 #include "policy_canon.h"
 #include "policy_service.h"
+#include "policy_table.h"
 #include "prefix.h"
 #include "rules.h"
 #include "rules_private.h"
@@ -18,6 +19,7 @@
 struct parse {
 	const json_t *root;
 	struct ml_ruleset *ruleset;
+	struct ml_table sets;	/* by name */
 	struct ml_error *error;
 };
 
@@ -108,15 +110,26 @@ static int sets_parse(const struct parse *parse)
 	return err;
 }
 
-static int set_compare(const void *key, const void *set)
+static const char *set_text(const void *arg, uint32_t number)
 {
-	return strcmp(key, ((const struct ml_set *)set)->name);
+	const struct ml_ruleset *ruleset = arg;
+
+	return ruleset->sets[number].name;
+}
+
+static int sets_index(struct parse *parse)
+{
+	parse->sets.text = set_text;
+	parse->sets.arg = parse->ruleset;
+	for (uint32_t i = 0; i < parse->ruleset->set_count; i++)
+		if (ml_table_add(&parse->sets, i))
+			return no_memory(parse);
+	return 0;
 }
 
 static int numbers_parse(const struct parse *parse, const json_t *json, uint32_t **ret,
 			 size_t *ret_count)
 {
-	const struct ml_ruleset *ruleset = parse->ruleset;
 	size_t count = json_array_size(json);
 	uint32_t *numbers = calloc(count + 1, sizeof(*numbers));
 
@@ -125,13 +138,10 @@ static int numbers_parse(const struct parse *parse, const json_t *json, uint32_t
 	*ret = numbers;
 	for (size_t i = 0; i < count; i++) {
 		const char *name = json_string_value(json_array_get(json, i));
-		const struct ml_set *set = NULL;
 
-		if (name)
-			set = bsearch(name, ruleset->sets, ruleset->set_count, sizeof(*set), set_compare);
-		if (!set)
+		numbers[i] = name ? ml_table_find(&parse->sets, name) : ML_TABLE_NONE;
+		if (numbers[i] == ML_TABLE_NONE)
 			return fail(parse, "a rule speaks of a set that is not there");
-		numbers[i] = (uint32_t)(set - ruleset->sets);
 	}
 	*ret_count = count;
 	return 0;
@@ -292,15 +302,15 @@ static int texts_make(const struct parse *parse)
 	return 0;
 }
 
-/* ORDER: rules name sets, which must be sorted; owners name tunnels. */
-static int block_parse(const struct parse *parse)
+/* ORDER: rules name sets. */
+static int block_parse(struct parse *parse)
 {
 	int err = root_check(parse);
 
 	if (!err)
 		err = sets_parse(parse);
 	if (!err)
-		err = ml_rules_check(parse->ruleset, false, -EBADMSG, parse->error);
+		err = sets_index(parse);
 	if (!err)
 		err = rules_parse(parse);
 	if (!err)
@@ -328,6 +338,7 @@ int ml_rules_parse(const char *text, size_t length, struct ml_ruleset *ret,
 		     fail(&parse, "not JSON: line %d, column %d: %s", json_error.line,
 			  json_error.column, json_error.text);
 	json_decref(root);
+	ml_table_clean(&parse.sets);
 	if (err)
 		ml_ruleset_free(&ruleset);
 	else
