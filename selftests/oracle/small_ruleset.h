@@ -85,7 +85,9 @@ static inline void add_tunnel(struct ml_ruleset *ruleset, const char *name, bool
 					     sizeof(*tunnel)));
 	tunnel = &ruleset->tunnels[ruleset->tunnel_count++];
 	memset(tunnel, 0, sizeof(*tunnel));
-	strncpy(tunnel->name, name, sizeof(tunnel->name) - 1);
+	if (strlen(name) >= sizeof(tunnel->name))
+		abort();
+	memcpy(tunnel->name, name, strlen(name) + 1);
 	tunnel->ignored = ignored;
 }
 
