@@ -166,11 +166,12 @@ capture_start() {
 
 # capture_count NAME: packets so far
 capture_count() {
-	local ns dev way pref
+	local ns dev way pref stats
 
 	read -r ns dev way pref <<<"${cap_where[$1]}"
-	tc -n "$ns" -s -j filter show dev "$dev" "$way" pref "$pref" |
-		jq '[.. | .stats? // empty | .packets? // empty] | add // 0'
+	stats=$(tc -n "$ns" -s filter show dev "$dev" "$way" pref "$pref")
+	[[ $stats =~ Sent\ [0-9]+\ bytes\ ([0-9]+)\ pkt ]] || return 1
+	echo "${BASH_REMATCH[1]}"
 }
 
 # capture_seen NAME N [SECONDS]: N packets or more arrive in time
