@@ -2,6 +2,7 @@
 #include "commands.h"
 
 const struct cli_command *const cli_commands[] = {
+	&cli_adopt,
 	&cli_status,
 	&cli_rules,
 	&cli_explain,

@@ -266,7 +266,6 @@ static void descend(struct ml_output *output, const char *key, json_t *value)
 {
 	json_t *part = json_put(output, key, value);
 
-	fields_print(output);
 	/* A part that could not be made: what is said of it goes to the part above. */
 	if (!part)
 		part = output->stack[output->depth];
@@ -288,7 +287,6 @@ void ml_output_list(struct ml_output *output, const char *key)
 
 void ml_output_end(struct ml_output *output)
 {
-	fields_print(output);
 	if (output->depth)
 		output->depth--;
 }
