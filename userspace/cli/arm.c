@@ -296,7 +296,7 @@ static int arm_run(struct cli *cli)
 {
 	const char *reason = cli_option(cli, "reason");
 	struct ml_error error;
-	struct plan plan;
+	struct plan plan = { .force = false };
 
 	if (cli_option(cli, "confirm"))
 		return confirm(cli);
