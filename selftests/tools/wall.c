@@ -277,18 +277,19 @@ static void load(struct ml_kernel *kernel, uint64_t lifetime_ms)
 {
 	struct ml_kernel_generation generation = { .epoch = 1, .lifetime_ms = lifetime_ms };
 	struct ml_kernel_status status;
-	struct ml_ruleset ruleset = { 0 };
+	struct ml_ruleset *ruleset = room(NULL, 0, sizeof(*ruleset));
 	uint8_t *image;
 	size_t length;
 
-	read_rules(&ruleset);
-	check(ml_image_compile(&ruleset, &image, &length, &error));
+	read_rules(ruleset);
+	check(ml_image_compile(ruleset, &image, &length, &error));
 	check(ml_kernel_status(kernel, &status, &error));
 	generation.serial = status.last_serial + 1;
 	crypto_hash_sha256(generation.digest, image, length);
 	check(ml_kernel_load(kernel, &generation, image, length, &error));
 	free(image);
-	ml_ruleset_free(&ruleset);
+	ml_ruleset_free(ruleset);
+	free(ruleset);
 }
 
 static void print_count(struct ml_kernel *kernel, bool passed, const char *name)

@@ -558,6 +558,7 @@ static int setup(void **state)
 	}
 	draft_read(&base, image);
 	ml_ruleset_free(ruleset);
+	free(ruleset);
 	return 0;
 }
 

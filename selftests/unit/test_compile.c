@@ -51,6 +51,7 @@ static void compile_draft(struct ml_ruleset *ruleset, struct draft *draft)
 	draft_read(draft, image);
 	free(image);
 	ml_ruleset_free(ruleset);
+	free(ruleset);
 }
 
 static struct ml_ruleset *empty_ruleset(void)
@@ -85,6 +86,7 @@ static void test_golden(void **state)
 	assert_string_equal(text, golden);
 	free(image);
 	ml_ruleset_free(ruleset);
+	free(ruleset);
 }
 
 static void *copy_of(const void *from, size_t size)
@@ -180,7 +182,9 @@ static void test_determinism(void **state)
 		turn_lists(copy);
 		assert_same_image(ruleset, copy);
 		ml_ruleset_free(copy);
+		free(copy);
 		ml_ruleset_free(ruleset);
+		free(ruleset);
 	}
 }
 
@@ -317,6 +321,7 @@ static void test_verdicts(void **state)
 			 MERLON_VERDICT(MERLON_ACTION_DROP, 6));
 	merlon_tables_free(tables);
 	ml_ruleset_free(ruleset);
+	free(ruleset);
 }
 
 static void test_match_list(void **state)
@@ -337,6 +342,7 @@ static void test_match_list(void **state)
 	ml_ruleset_match(ruleset, &packet, &winner, matches, &count);
 	assert_int_equal(count, 2);
 	ml_ruleset_free(ruleset);
+	free(ruleset);
 }
 
 /* ------------------------------------------------------------------ refusals */
@@ -354,6 +360,7 @@ static void refuse(struct ml_ruleset *ruleset, int code, const char *what)
 	/* An error that nobody asked for is nobody's harm. */
 	assert_int_equal(ml_image_compile(ruleset, &image, &length, NULL), code);
 	ml_ruleset_free(ruleset);
+	free(ruleset);
 }
 
 static void test_not_canonical(void **state)
@@ -537,7 +544,9 @@ static void measure(const struct large *large, bool memory)
 	merlon_tables_free(empty);
 	free(image);
 	ml_ruleset_free(ruleset);
+	free(ruleset);
 	ml_ruleset_free(small);
+	free(small);
 }
 
 static void test_size(void **state)

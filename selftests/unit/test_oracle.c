@@ -77,6 +77,7 @@ static unsigned long one_policy(struct chance *chance, unsigned long packets)
 	}
 	merlon_tables_free(tables);
 	ml_ruleset_free(ruleset);
+	free(ruleset);
 	return allowed;
 }
 

@@ -34,8 +34,11 @@ void ml_ruleset_free(struct ml_ruleset *ruleset)
 	free(ruleset->sets);
 	free(ruleset->rules);
 	free(ruleset->tunnels);
+	for (i = 0; i < ruleset->name_count; i++)
+		free(ruleset->names[i].name);
 	free(ruleset->owners);
-	free(ruleset);
+	free(ruleset->names);
+	memset(ruleset, 0, sizeof(*ruleset));
 }
 
 static bool prefix_contains(const struct ml_prefix *prefix, uint8_t family,

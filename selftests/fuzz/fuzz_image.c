@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Any bytes as a policy image: refused, or tables that every tuple can be
+ * looked up in. Random bytes alone are hardly ever an image. So an even first
+ * byte means: bytes follow, repair their magic, version and length; an odd one:
+ * the second seeds a valid image, and edits of it follow.
+ */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "classify.h"
+#include "compile.h"
+
+#include "../oracle/random_ruleset.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void classify_all(const struct merlon_tables *tables, const struct merlon_view *view)
+{
+	struct chance chance = { .state = 1 };
+	uint8_t src[16], dst[16];
+	struct merlon_trace trace;
+	uint32_t i, verdict;
+	__be32 a, b;
+
+	for (i = 0; i < 300; i++) {
+		uint8_t family = i % 2 ? AF_INET : AF_INET6;
+		uint8_t protocol = i % 7 ? (uint8_t)(i * 5) : 6;
+
+		random_address(&chance, family, src);
+		random_address(&chance, family, dst);
+		if (view->count[MERLON_SECTION_HOSTS6] && i % 4 == 0)
+			memcpy(dst, view->hosts6[i % view->count[MERLON_SECTION_HOSTS6]].address, 16);
+		if (view->count[MERLON_SECTION_HOSTS4] && i % 4 == 1)
+			memcpy(src, &view->hosts4[i % view->count[MERLON_SECTION_HOSTS4]].address, 4);
+		memcpy(&a, src, 4);
+		memcpy(&b, dst, 4);
+		verdict = family == AF_INET ?
+			  merlon_classify4(tables, a, b, protocol, (uint16_t)(i * 997)) :
+			  merlon_classify6(tables, src, dst, protocol, (uint16_t)(i * 997));
+		merlon_classify_trace(tables, family, src, dst, protocol, (uint16_t)(i * 997),
+				      &trace);
+		if (verdict != trace.verdict ||
+		    MERLON_VERDICT_RULE(verdict) > merlon_tables_rule_count(tables) ||
+		    merlon_owner6(tables, src) > merlon_tables_tunnel_count(tables) ||
+		    merlon_owner4(tables, a) > merlon_tables_tunnel_count(tables))
+			abort();
+	}
+}
+
+static uint8_t *repaired(const uint8_t *data, size_t size)
+{
+	struct merlon_image_header header;
+	uint8_t *bytes = must(malloc(size + 1));
+
+	if (size)
+		memcpy(bytes, data, size);
+	if (size < sizeof(header))
+		return bytes;
+	memcpy(&header, bytes, sizeof(header));
+	memcpy(header.magic, MERLON_IMAGE_MAGIC, sizeof(header.magic));
+	header.version = htole32(MERLON_IMAGE_VERSION);
+	header.bytes = htole32((uint32_t)size);
+	memcpy(bytes, &header, sizeof(header));
+	return bytes;
+}
+
+/* Edits of four bytes each: place, kind and value. */
+static uint8_t *edited(const uint8_t *data, size_t size, size_t *ret_length)
+{
+	struct chance chance = { .state = data[0] };
+	struct ml_ruleset *ruleset = random_ruleset(&chance, 6, 6);
+	uint8_t *image = NULL;
+	size_t i, at;
+
+	if (ml_image_compile(ruleset, &image, ret_length, NULL))
+		abort();
+	ml_ruleset_free(ruleset);
+	free(ruleset);
+	for (i = 1; i + 4 <= size; i += 4) {
+		at = (data[i] | (size_t)data[i + 1] << 8) % *ret_length;
+		if (data[i + 2] % 3 == 0)
+			image[at] = data[i + 3];
+		else if (data[i + 2] % 3 == 1)
+			image[at] = (uint8_t)(image[at] + (data[i + 3] % 4) - 2);
+		else
+			image[at] ^= (uint8_t)(1 << data[i + 3] % 8);
+	}
+	return image;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct merlon_tables *tables;
+	struct merlon_fault fault;
+	struct merlon_view view;
+	size_t length = size ? size - 1 : 0;
+	uint8_t *bytes;
+
+	if (size > 1 && data[0] % 2)
+		bytes = edited(data + 1, size - 1, &length);
+	else
+		bytes = repaired(data + !!size, length);
+	if (!merlon_image_check(bytes, length, &view, &fault) &&
+	    !merlon_tables_build(&view, &tables, &fault)) {
+		classify_all(tables, &view);
+		merlon_tables_free(tables);
+	}
+	free(bytes);
+	return 0;
+}
