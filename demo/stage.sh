@@ -36,14 +36,17 @@ address() { # namespace device address…
 	local ns=$1 dev=$2 a
 	shift 2
 	for a; do
-		ip -n "$ns" address add "$a" dev "$dev" nodad
+		case $a in
+		*:*) ip -n "$ns" address add "$a" dev "$dev" nodad ;;
+		*) ip -n "$ns" address add "$a" dev "$dev" ;;
+		esac
 	done
 }
 
 tunnel() { # namespace key-name tunnel-addresses…
 	local ns=$1
 	shift
-	wg genkey >"$work/$ns.key"
+	(umask 077 && wg genkey >"$work/$ns.key")
 	ip -n "$ns" link add wg0 type wireguard
 	ip netns exec "$ns" wg set wg0 listen-port 51820 private-key "$work/$ns.key"
 	address "$ns" wg0 "$@"
@@ -149,7 +152,7 @@ sign_by_stranger() {
 }
 
 start_daemon() {
-	mkdir -p "$work/state" "$work/inbox"
+	mkdir -m 700 "$work/state" "$work/inbox"
 	in_exit merlond --trust "$work/trust.json" --state-dir "$work/state" \
 		--inbox "$work/inbox" >"$work/merlond.log" 2>&1 &
 	daemon=$!
@@ -186,7 +189,7 @@ expect_refused() { # what bundle
 
 table_head() {
 	printf '\n  %s%-6s %-22s %-9s %-8s %-8s %s%s\n' "$bold" \
-		from to service outcome "far side" "rule (line in the policy)" "$off"
+		from to service outcome "far side" "rule" "$off"
 }
 
 seen() { # namespace address port: how many packets arrived for it
@@ -211,7 +214,7 @@ flow() { # from to-namespace address port tcp yes|no
 	bob,*) source=100.64.0.11 ;;
 	esac
 	rule=$(in_exit merlon explain --json "$source" "$3" "tcp:$4" 2>/dev/null |
-		jq -r 'if .rule then "\(.rule.id[0:8])  \(.rule.line // "")" else "no rule" end' || true)
+		jq -r 'if .rule then "line \(.rule.line): \(.rule.text)" else "no rule" end' || true)
 	if { [ "$5" = yes ] && [ "$outcome$arrived" != reachedarrived ]; } ||
 		{ [ "$5" = no ] && [ "$outcome$arrived" != deniednothing ]; }; then
 		colour=$red
@@ -246,7 +249,7 @@ open_session() {
 
 session_alive() {
 	local answer
-	echo "are you there" >&"$session_in" 2>/dev/null || return 1
+	echo "are you there" >&"$session_in" || return 1
 	read -r -t 4 answer <&"$session_out" 2>/dev/null && [ -n "$answer" ]
 }
 
