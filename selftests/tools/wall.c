@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 /*
- * wall load [--lifetime MS] < rules	compile and load; armed or not
- * wall arm [observing|enforcing]	scope: tunnels
- * wall disarm
- * wall state				"enforcing"
- * wall passed|denied REASON		packets so far
- * wall hits RULE			packets so far; RULE as it was loaded
- * wall events SECONDS			drop events, one on a line
+ * wall [-n NAMESPACE] COMMAND
+ *
+ *   load [--lifetime MS] < rules	compile and load; armed or not
+ *   arm [observing|enforcing]	scope: tunnels
+ *   disarm
+ *   state				"enforcing"
+ *   passed|denied REASON		packets so far
+ *   hits RULE			packets so far; RULE as it was loaded
+ *   events SECONDS			drop events, one on a line
  *
  * For tests of the packet path, without policy language, bundle or daemon. One
  * rule per line, '#' starts a comment:
@@ -34,6 +36,7 @@
 #include "classifier.h"
 #include "compile.h"
 #include "kernel.h"
+#include "netns.h"
 #include "prefix.h"
 #include "ruleset.h"
 
@@ -383,9 +386,16 @@ static void print_state(struct ml_kernel *kernel)
 
 int main(int argc, char **argv)
 {
-	const char *command = argc > 1 ? argv[1] : "", *arg = argc > 2 ? argv[2] : NULL;
+	const char *command, *arg;
 	struct ml_kernel *kernel;
 
+	if (argc > 2 && !strcmp(argv[1], "-n")) {
+		netns_enter(argv[2]);
+		argv += 2;
+		argc -= 2;
+	}
+	command = argc > 1 ? argv[1] : "";
+	arg = argc > 2 ? argv[2] : NULL;
 	check(ml_kernel_open(&kernel, &error));
 	if (!strcmp(command, "load"))
 		load(kernel, argc > 3 ? strtoull(argv[3], NULL, 10) : 3600 * 1000);
