@@ -16,6 +16,21 @@
 
 /* ------------------------------------------------------------------- kept */
 
+/* merlond does not run, so nobody else writes there. */
+static int keep_myself(const struct cli *cli, enum merlon_scope scope, enum merlon_mode mode,
+		       struct ml_error *error)
+{
+	const char *directory = cli_option(cli, "state-dir");
+	char path[4200];
+
+	snprintf(path, sizeof(path), "%s/" ML_DAEMON_ARMED_FILE,
+		 directory ? directory : ML_DAEMON_STATE_DIR);
+	/* Nothing was ever kept where there is no directory. */
+	if (scope == MERLON_SCOPE_UNSPEC && access(path, F_OK) && errno == ENOENT)
+		return 0;
+	return ml_armed_write(path, scope, mode, error);
+}
+
 bool control_keep_armed(const struct cli *cli, const struct ml_kernel_status *status)
 {
 	struct ml_daemon *daemon;
@@ -26,23 +41,13 @@ bool control_keep_armed(const struct cli *cli, const struct ml_kernel_status *st
 	if (!code) {
 		code = ml_daemon_armed(daemon, status->scope, status->mode, NULL, &error);
 		ml_daemon_close(daemon);
+	} else if (code == -ENOENT || code == -ECONNREFUSED) {
+		code = keep_myself(cli, status->scope, status->mode, &error);
 	}
 	if (code)
 		cli_remark(cli, "Not kept: after a reboot this machine will not be armed (%s).",
 			   error.text);
 	return !code;
-}
-
-/* merlond does not run, so nobody else writes there. */
-static int forget_arming(const struct cli *cli)
-{
-	const char *directory = cli_option(cli, "state-dir");
-	char path[4200];
-
-	snprintf(path, sizeof(path), "%s/arming", directory ? directory : ML_DAEMON_STATE_DIR);
-	if (unlink(path) && errno != ENOENT)
-		return -errno;
-	return 0;
 }
 
 bool control_keep_disarmed(const struct cli *cli)
@@ -56,9 +61,7 @@ bool control_keep_disarmed(const struct cli *cli)
 		code = ml_daemon_disarmed(daemon, NULL, &error);
 		ml_daemon_close(daemon);
 	} else if (code == -ENOENT || code == -ECONNREFUSED) {
-		code = forget_arming(cli);
-		if (code)
-			ml_error_set(&error, code, "%s", strerror(-code));
+		code = keep_myself(cli, MERLON_SCOPE_UNSPEC, MERLON_MODE_UNSPEC, &error);
 	}
 	if (code)
 		cli_remark(cli, "Not kept: after a reboot this machine will be armed again (%s).",

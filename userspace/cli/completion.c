@@ -4,10 +4,13 @@
  * hold what this prints; a test compares.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli.h"
 #include "commands.h"
+
+static FILE *to;	/* where the script goes */
 
 static bool is_file(const char *argument)
 {
@@ -100,12 +103,12 @@ static const char bash_tail[] =
 
 static void bash_option_names(const struct cli_command *command)
 {
-	printf("\t'%s') echo '", command->name);
+	fprintf(to, "\t'%s') echo '", command->name);
 	for (const struct cli_option *o = command->options; o && o->name; o++)
-		printf("--%s ", o->name);
+		fprintf(to, "--%s ", o->name);
 	for (const struct cli_option *o = cli_common_options; o->name; o++)
-		printf("--%s%s", o->name, o[1].name ? " " : "");
-	puts("' ;;");
+		fprintf(to, "--%s%s", o->name, o[1].name ? " " : "");
+	fputs("' ;;\n", to);
 }
 
 /* Words that may follow @first; for "" the first words of all commands. */
@@ -114,7 +117,7 @@ static void bash_words(const char *first)
 	char one[32], two[32];
 	const char *gap = "";
 
-	printf("\t'%s') echo '", first);
+	fprintf(to, "\t'%s') echo '", first);
 	for (size_t i = 0; cli_commands[i]; i++) {
 		const char *name = cli_commands[i]->name;
 
@@ -122,10 +125,10 @@ static void bash_words(const char *first)
 			continue;
 		if (!*first && group_seen(i, word(name, 0, one)))
 			continue;
-		printf("%s%s", gap, *first ? word(name, 1, two) : one);
+		fprintf(to, "%s%s", gap, *first ? word(name, 1, two) : one);
 		gap = " ";
 	}
-	puts("' ;;");
+	fputs("' ;;\n", to);
 }
 
 static void bash_all_words(void)
@@ -148,53 +151,53 @@ static void bash_arguments(const struct cli_command *command, bool files)
 	for (const struct cli_option *o = command->options; o && o->name; o++) {
 		if (!o->argument || is_file(o->argument) != files)
 			continue;
-		printf("%s'%s --%s'", gap, command->name, o->name);
+		fprintf(to, "%s'%s --%s'", gap, command->name, o->name);
 		gap = " | ";
 		if (o->letter)
-			printf("%s'%s -%c'", gap, command->name, o->letter);
+			fprintf(to, "%s'%s -%c'", gap, command->name, o->letter);
 	}
 	if (*gap == ' ')
-		printf(") echo %s ;;\n", files ? "file" : "none");
+		fprintf(to, ") echo %s ;;\n", files ? "file" : "none");
 }
 
 static void bash_print(void)
 {
-	fputs(bash_head, stdout);
+	fputs(bash_head, to);
 	for (size_t i = 0; cli_commands[i]; i++)
 		bash_option_names(cli_commands[i]);
-	fputs(bash_middle, stdout);
+	fputs(bash_middle, to);
 	bash_all_words();
-	fputs(bash_files, stdout);
+	fputs(bash_files, to);
 	for (size_t i = 0; cli_commands[i]; i++) {
 		bash_arguments(cli_commands[i], true);
 		bash_arguments(cli_commands[i], false);
 	}
-	fputs(bash_tail, stdout);
+	fputs(bash_tail, to);
 }
 
 /* ------------------------------------------------------------------- fish */
 
 static void quoted(const char *text)
 {
-	putchar('\'');
+	fputc('\'', to);
 	for (; *text; text++) {
 		if (*text == '\'' || *text == '\\')
-			putchar('\\');
-		putchar(*text);
+			fputc('\\', to);
+		fputc(*text, to);
 	}
-	putchar('\'');
+	fputc('\'', to);
 }
 
 static void fish_option(const char *condition, const struct cli_option *option)
 {
-	printf("complete -c merlon -n '%s' -l %s", condition, option->name);
+	fprintf(to, "complete -c merlon -n '%s' -l %s", condition, option->name);
 	if (option->letter)
-		printf(" -s %c", option->letter);
+		fprintf(to, " -s %c", option->letter);
 	if (option->argument)
-		fputs(is_file(option->argument) ? " -r -F" : " -x", stdout);
-	fputs(" -d ", stdout);
+		fputs(is_file(option->argument) ? " -r -F" : " -x", to);
+	fputs(" -d ", to);
 	quoted(option->help);
-	putchar('\n');
+	fputc('\n', to);
 }
 
 static void fish_command(size_t index)
@@ -205,28 +208,28 @@ static void fish_command(size_t index)
 	word(command->name, 0, first);
 	word(command->name, 1, second);
 	if (*second && !group_seen(index, first))
-		printf("complete -c merlon -n __fish_use_subcommand -f -a %s\n", first);
+		fprintf(to, "complete -c merlon -n __fish_use_subcommand -f -a %s\n", first);
 	if (*second) {
 		snprintf(condition, sizeof(condition),
 			 "__fish_seen_subcommand_from %s; and __fish_seen_subcommand_from %s",
 			 first, second);
-		printf("complete -c merlon -n '__fish_seen_subcommand_from %s' -a %s -d ",
+		fprintf(to, "complete -c merlon -n '__fish_seen_subcommand_from %s' -a %s -d ",
 		       first, second);
 	} else {
 		snprintf(condition, sizeof(condition), "__fish_seen_subcommand_from %s", first);
-		printf("complete -c merlon -n __fish_use_subcommand -f -a %s -d ", first);
+		fprintf(to, "complete -c merlon -n __fish_use_subcommand -f -a %s -d ", first);
 	}
 	quoted(command->summary);
-	putchar('\n');
+	fputc('\n', to);
 	for (const struct cli_option *o = command->options; o && o->name; o++)
 		fish_option(condition, o);
 }
 
 static void fish_print(void)
 {
-	puts("# fish completion for merlon; written by `merlon completion fish`");
+	fputs("# fish completion for merlon; written by `merlon completion fish`\n", to);
 	for (const struct cli_option *o = cli_common_options; o->name; o++)
-		printf("complete -c merlon -l %s -d '%s'\n", o->name, o->help);
+		fprintf(to, "complete -c merlon -l %s -d '%s'\n", o->name, o->help);
 	for (size_t i = 0; cli_commands[i]; i++)
 		fish_command(i);
 }
@@ -236,25 +239,46 @@ static void fish_print(void)
 /* zsh runs bash's completion functions. */
 static void zsh_print(void)
 {
-	puts("#compdef merlon\n"
+	fputs("#compdef merlon\n"
 	     "# zsh completion for merlon; written by `merlon completion zsh`\n"
-	     "autoload -U +X bashcompinit && bashcompinit\n");
+	     "autoload -U +X bashcompinit && bashcompinit\n\n", to);
 	bash_print();
+}
+
+static const struct shell {
+	const char *name;
+	void (*print)(void);
+} shells[] = {
+	{ "bash", bash_print },
+	{ "fish", fish_print },
+	{ "zsh", zsh_print },
+};
+
+static int script_tell(struct cli *cli, const struct shell *shell)
+{
+	char *text = NULL;
+	size_t length;
+
+	to = open_memstream(&text, &length);
+	if (!to)
+		return cli_failf(cli, "out of memory");
+	shell->print();
+	fclose(to);
+	ml_output_value(cli->output, "shell", json_string(shell->name));
+	ml_output_value(cli->output, "script", json_string(text));
+	ml_output_raw(cli->output, text);
+	free(text);
+	return CLI_YES;
 }
 
 static int completion_run(struct cli *cli)
 {
-	const char *shell = cli_operand(cli, 0);
-
-	if (!strcmp(shell, "bash"))
-		bash_print();
-	else if (!strcmp(shell, "fish"))
-		fish_print();
-	else if (!strcmp(shell, "zsh"))
-		zsh_print();
-	else
-		return cli_failf(cli, "no completion for '%s': expected bash, fish or zsh", shell);
-	return CLI_YES;
+	for (size_t i = 0; i < sizeof(shells) / sizeof(shells[0]); i++) {
+		if (!strcmp(shells[i].name, cli_operand(cli, 0)))
+			return script_tell(cli, &shells[i]);
+	}
+	return cli_failf(cli, "no completion for '%s': expected bash, fish or zsh",
+			 cli_operand(cli, 0));
 }
 
 const struct cli_command cli_completion = {

@@ -86,6 +86,39 @@ static void join(struct cli *cli, char *name, size_t size)
 				      cli->operands[i]);
 }
 
+/* The table itself: for tests of man pages and completion, and for whoever wraps this. */
+static json_t *options_json(const struct cli_option *options)
+{
+	json_t *array = json_array();
+
+	for (const struct cli_option *o = options; o && o->name; o++) {
+		char letter[2] = { o->letter };
+
+		json_array_append_new(array, json_pack("{s:s, s:o, s:o, s:s}", "name", o->name,
+			"letter", o->letter ? json_string(letter) : json_null(),
+			"argument", ml_output_text(o->argument), "help", o->help));
+	}
+	return array;
+}
+
+static void table_json(struct ml_output *out)
+{
+	ml_output_value(out, "commonOptions", options_json(cli_common_options));
+	ml_output_list(out, "commands");
+	for (size_t i = 0; cli_commands[i]; i++) {
+		const struct cli_command *command = cli_commands[i];
+
+		ml_output_object(out, NULL);
+		ml_output_value(out, "name", json_string(command->name));
+		ml_output_value(out, "operands", json_string(command->operands));
+		ml_output_value(out, "summary", json_string(command->summary));
+		ml_output_value(out, "hidden", json_boolean(command->hidden));
+		ml_output_value(out, "options", options_json(command->options));
+		ml_output_end(out);
+	}
+	ml_output_end(out);
+}
+
 static int help_run(struct cli *cli)
 {
 	const struct cli_command *command;
@@ -93,12 +126,14 @@ static int help_run(struct cli *cli)
 
 	join(cli, name, sizeof(name));
 	command = cli_command_find(name);
-	if (command)
-		cli_help_command(stdout, command);
-	else if (!*name || cli_group_exists(name))
-		cli_help_overview(stdout, *name ? name : NULL);
-	else
+	if (*name && !command && !cli_group_exists(name))
 		return cli_failf(cli, "there is no command '%s'; see merlon help", name);
+	if (cli->json)
+		table_json(cli->output);
+	else if (command)
+		cli_help_command(stdout, command);
+	else
+		cli_help_overview(stdout, *name ? name : NULL);
 	return CLI_YES;
 }
 

@@ -6,6 +6,8 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <sodium.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -35,10 +37,13 @@ static void text_cell(struct ml_output *out, char *text)
 	free(text);
 }
 
-static void rule_row(struct ml_output *out, const char *change, enum ml_colour colour,
-		     const struct ml_ruleset *ruleset, const struct ml_rule *rule)
+static void rule_row(const char *change, const struct ml_ruleset *ruleset,
+		     const struct ml_rule *rule, void *arg)
 {
-	ml_output_cell(out, json_string(change), colour, "%s", change);
+	struct ml_output *out = arg;
+
+	ml_output_cell(out, json_string(change), *change == 'a' ? ML_GOOD : ML_BAD, "%s",
+		       change);
 	ml_output_cell(out, NULL, ML_PLAIN, "%016" PRIx64, rule->id);
 	ml_output_cell(out, NULL, ML_PLAIN, "%u", rule->line);
 	ml_output_cell(out, NULL, describe_action_colour(rule->action), "%s",
@@ -49,26 +54,27 @@ static void rule_row(struct ml_output *out, const char *change, enum ml_colour c
 	ml_output_cell(out, describe_rule(ruleset, rule), ML_PLAIN, "%s", "");
 }
 
+typedef void (*rule_each)(const char *change, const struct ml_ruleset *ruleset,
+			  const struct ml_rule *rule, void *arg);
+
 /* Both ascend by id. */
-static size_t rules_table(struct ml_output *out, const struct ml_ruleset *a,
-			  const struct ml_ruleset *b)
+static size_t rules_walk(const struct ml_ruleset *a, const struct ml_ruleset *b,
+			 rule_each each, void *arg)
 {
 	size_t i = 0, j = 0, changes = 0;
 
-	ml_output_table(out, "rules", rule_columns, 8);
 	while (i < a->rule_count || j < b->rule_count) {
 		if (j == b->rule_count || (i < a->rule_count && a->rules[i].id < b->rules[j].id)) {
-			rule_row(out, "removed", ML_BAD, a, &a->rules[i++]);
+			each("removed", a, &a->rules[i++], arg);
 			changes++;
 		} else if (i == a->rule_count || b->rules[j].id < a->rules[i].id) {
-			rule_row(out, "added", ML_GOOD, b, &b->rules[j++]);
+			each("added", b, &b->rules[j++], arg);
 			changes++;
 		} else {
 			i++;
 			j++;
 		}
 	}
-	ml_output_table_end(out);
 	return changes;
 }
 
@@ -121,7 +127,9 @@ static int node_diff(struct ml_output *out, const struct sheet *a, const struct 
 	size_t changes = 0;
 	int code;
 
-	*ret_changes += rules_table(out, &a->ruleset, &b->ruleset);
+	ml_output_table(out, "rules", rule_columns, 8);
+	*ret_changes += rules_walk(&a->ruleset, &b->ruleset, rule_row, out);
+	ml_output_table_end(out);
 	ml_output_table(out, "reachability", reach_columns, 6);
 	code = diff_reachability(a, b, reach_row, out, &changes, error);
 	ml_output_table_end(out);
@@ -132,10 +140,77 @@ static int node_diff(struct ml_output *out, const struct sheet *a, const struct 
 	return code == -E2BIG ? 0 : code;
 }
 
+/* ------------------------------------------------------- nodes that fare alike */
+
+#define SEEN 64
+
+/* What was told of earlier nodes, by its digest. */
+struct seen {
+	struct {
+		uint8_t digest[32];
+		char name[ML_NAME_MAX + 1];
+	} items[SEEN];
+	size_t count;
+};
+
+static void hash_rule(const char *change, const struct ml_ruleset *ruleset,
+		      const struct ml_rule *rule, void *arg)
+{
+	(void)ruleset;
+	crypto_hash_sha256_update(arg, (const uint8_t *)change, strlen(change));
+	crypto_hash_sha256_update(arg, (const uint8_t *)&rule->id, sizeof(rule->id));
+}
+
+static void hash_end(crypto_hash_sha256_state *hash, const struct ml_name *name)
+{
+	char prefix[ML_PREFIX_TEXT];
+
+	ml_prefix_format(&name->prefix, prefix);
+	crypto_hash_sha256_update(hash, (const uint8_t *)name->name, strlen(name->name) + 1);
+	crypto_hash_sha256_update(hash, (const uint8_t *)prefix, strlen(prefix) + 1);
+}
+
+static void hash_reach(const struct diff_reach *reach, void *arg)
+{
+	const uint16_t rest[] = {
+		(uint16_t)reach->service.protocol, reach->service.first, reach->service.last,
+		reach->before, reach->after,
+	};
+
+	hash_end(arg, reach->source);
+	hash_end(arg, reach->destination);
+	crypto_hash_sha256_update(arg, (const uint8_t *)rest, sizeof(rest));
+}
+
+/* The node that was told before and differs in the same way; NULL: none. */
+static const char *seen_before(struct seen *seen, const char *node, const struct sheet *a,
+			       const struct sheet *b)
+{
+	crypto_hash_sha256_state hash;
+	struct ml_error ignored;
+	uint8_t digest[32];
+	size_t count;
+
+	crypto_hash_sha256_init(&hash);
+	rules_walk(&a->ruleset, &b->ruleset, hash_rule, &hash);
+	diff_reachability(a, b, hash_reach, &hash, &count, &ignored);
+	crypto_hash_sha256_final(&hash, digest);
+	for (size_t i = 0; i < seen->count; i++) {
+		if (!memcmp(seen->items[i].digest, digest, sizeof(digest)))
+			return seen->items[i].name;
+	}
+	if (seen->count < SEEN && node) {
+		memcpy(seen->items[seen->count].digest, digest, sizeof(digest));
+		snprintf(seen->items[seen->count++].name, ML_NAME_MAX + 1, "%s", node);
+	}
+	return NULL;
+}
+
 /* ------------------------------------------------------------------ sides */
 
 struct sides {
 	struct source a, b;
+	struct seen seen;
 	size_t changes;
 };
 
@@ -176,6 +251,25 @@ static bool same_image(const struct sheet *a, const struct sheet *b)
 	       !memcmp(a->image, b->image, a->length);
 }
 
+static int node_tell(struct ml_output *out, struct sides *sides, const char *node,
+		     const struct sheet *a, const struct sheet *b, struct ml_error *error)
+{
+	const char *same = a->image && b->image ? seen_before(&sides->seen, node, a, b) : NULL;
+	int code = 0;
+
+	ml_output_object(out, NULL);
+	heading(out, node, a, b);
+	ml_output_value(out, "sameAs", ml_output_text(same));
+	if (same)
+		ml_output_say(out, ML_DIM, "  as %s", same);
+	else
+		code = node_diff(out, a, b, &sides->changes, error);
+	/* The images differ, if in nothing else then in owners or tunnels. */
+	sides->changes++;
+	ml_output_end(out);
+	return code;
+}
+
 static int compare_node(struct ml_output *out, struct sides *sides, const char *node,
 			struct ml_error *error)
 {
@@ -185,14 +279,8 @@ static int compare_node(struct ml_output *out, struct sides *sides, const char *
 	code = sheet_or_empty(&sides->a, node, &a, error);
 	if (!code)
 		code = sheet_or_empty(&sides->b, node, &b, error);
-	if (!code && !same_image(&a, &b)) {
-		ml_output_object(out, NULL);
-		heading(out, node, &a, &b);
-		code = node_diff(out, &a, &b, &sides->changes, error);
-		/* The images differ, in what is neither a rule nor reachability: owners, tunnels. */
-		sides->changes += !code;
-		ml_output_end(out);
-	}
+	if (!code && !same_image(&a, &b))
+		code = node_tell(out, sides, node, &a, &b, error);
 	sheet_close(&a);
 	sheet_close(&b);
 	return code;

@@ -1,0 +1,103 @@
+#compdef merlon
+# zsh completion for merlon; written by `merlon completion zsh`
+autoload -U +X bashcompinit && bashcompinit
+
+# bash completion for merlon; written by `merlon completion bash`
+
+_merlon_options() {
+	case $1 in
+	'adopt') echo '--dry-run --network --node --directory --listen --no-passphrase --passphrase-fd --passphrase-file --socket --json --help' ;;
+	'status') echo '--socket --json --help' ;;
+	'rules') echo '--sort --watch --interval --count --state-dir --json --help' ;;
+	'explain') echo '--file --node --verbose --state-dir --json --help' ;;
+	'drops') echo '--follow --count --state-dir --json --help' ;;
+	'apply') echo '--socket --json --help' ;;
+	'arm') echo '--scope --observe --confirm-within --confirm --reason --force --socket --state-dir --json --help' ;;
+	'disarm') echo '--reason --socket --state-dir --json --help' ;;
+	'policy check') echo '--json --help' ;;
+	'policy test') echo '--json --help' ;;
+	'policy compile') echo '--node --output --json --help' ;;
+	'policy sign') echo '--network --node --epoch --output --key --serial --issued --not-before --expires --lifetime --passphrase-fd --passphrase-file --json --help' ;;
+	'policy renew') echo '--output --key --serial --issued --not-before --expires --lifetime --passphrase-fd --passphrase-file --json --help' ;;
+	'policy verify') echo '--trust --any-node --json --help' ;;
+	'policy show') echo '--node --trust --json --help' ;;
+	'policy diff') echo '--node --json --help' ;;
+	'key generate') echo '--output --no-passphrase --passphrase-fd --passphrase-file --json --help' ;;
+	'key show') echo '--json --help' ;;
+	'trust init') echo '--network --node --key --trust --replace --json --help' ;;
+	'completion') echo '--json --help' ;;
+	'version') echo '--json --help' ;;
+	'help') echo '--json --help' ;;
+	esac
+}
+
+_merlon_words() {
+	case $1 in
+	'') echo 'adopt status rules explain drops apply arm disarm policy key trust completion version help' ;;
+	'policy') echo 'check test compile sign renew verify show diff' ;;
+	'key') echo 'generate show' ;;
+	'trust') echo 'init' ;;
+	esac
+}
+
+# What an option takes: a file, or something that nobody can guess.
+_merlon_argument() {
+	case $1 in
+	'adopt --directory' | 'adopt --passphrase-file' | 'adopt --socket') echo file ;;
+	'adopt --network' | 'adopt --node' | 'adopt -n' | 'adopt --listen' | 'adopt --passphrase-fd') echo none ;;
+	'status --socket') echo file ;;
+	'rules --state-dir') echo file ;;
+	'rules --sort' | 'rules -s' | 'rules --interval' | 'rules -i' | 'rules --count' | 'rules -c') echo none ;;
+	'explain --file' | 'explain -f' | 'explain --state-dir') echo file ;;
+	'explain --node' | 'explain -n') echo none ;;
+	'drops --state-dir') echo file ;;
+	'drops --count' | 'drops -c') echo none ;;
+	'apply --socket') echo file ;;
+	'arm --socket' | 'arm --state-dir') echo file ;;
+	'arm --scope' | 'arm --confirm-within' | 'arm --reason') echo none ;;
+	'disarm --socket' | 'disarm --state-dir') echo file ;;
+	'disarm --reason') echo none ;;
+	'policy compile --output' | 'policy compile -o') echo file ;;
+	'policy compile --node' | 'policy compile -n') echo none ;;
+	'policy sign --output' | 'policy sign -o' | 'policy sign --key' | 'policy sign -k' | 'policy sign --passphrase-file') echo file ;;
+	'policy sign --network' | 'policy sign --node' | 'policy sign -n' | 'policy sign --epoch' | 'policy sign -e' | 'policy sign --serial' | 'policy sign -s' | 'policy sign --issued' | 'policy sign --not-before' | 'policy sign --expires' | 'policy sign --lifetime' | 'policy sign --passphrase-fd') echo none ;;
+	'policy renew --output' | 'policy renew -o' | 'policy renew --key' | 'policy renew -k' | 'policy renew --passphrase-file') echo file ;;
+	'policy renew --serial' | 'policy renew -s' | 'policy renew --issued' | 'policy renew --not-before' | 'policy renew --expires' | 'policy renew --lifetime' | 'policy renew --passphrase-fd') echo none ;;
+	'policy verify --trust' | 'policy verify -t') echo file ;;
+	'policy show --trust' | 'policy show -t') echo file ;;
+	'policy show --node' | 'policy show -n') echo none ;;
+	'policy diff --node' | 'policy diff -n') echo none ;;
+	'key generate --output' | 'key generate -o' | 'key generate --passphrase-file') echo file ;;
+	'key generate --passphrase-fd') echo none ;;
+	'trust init --trust' | 'trust init -t') echo file ;;
+	'trust init --network' | 'trust init --node' | 'trust init -n' | 'trust init --key' | 'trust init -k') echo none ;;
+	*) return 1 ;;
+	esac
+}
+
+_merlon() {
+	local cur=${COMP_WORDS[COMP_CWORD]} first=${COMP_WORDS[1]} second=${COMP_WORDS[2]}
+	local command argument
+
+	COMPREPLY=()
+	if [ "$COMP_CWORD" -eq 1 ]; then
+		mapfile -t COMPREPLY < <(compgen -W "$(_merlon_words '')" -- "$cur")
+		return
+	fi
+	command=$first
+	if [ -n "$(_merlon_words "$first")" ]; then
+		if [ "$COMP_CWORD" -eq 2 ]; then
+			mapfile -t COMPREPLY < <(compgen -W "$(_merlon_words "$first")" -- "$cur")
+			return
+		fi
+		[ "$first" = help ] || command="$first $second"
+	fi
+	if argument=$(_merlon_argument "$command ${COMP_WORDS[COMP_CWORD - 1]}"); then
+		[ "$argument" = none ] || mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+	elif [[ $cur == -* ]]; then
+		mapfile -t COMPREPLY < <(compgen -W "$(_merlon_options "$command")" -- "$cur")
+	else
+		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+	fi
+}
+complete -o filenames -F _merlon merlon
