@@ -151,3 +151,39 @@ stopped() {
 
 # send PATH FIELD=VALUE...: nothing is waited for
 send() { ask send "$@"; }
+
+# --- surroundings -------------------------------------------------------------
+
+# Conntrack runs on gate from now on, as it does where any rule asks for a state.
+conntrack_on() {
+	must n gate nft -f - <<-'NFT'
+		table inet track {
+			chain c {
+				type filter hook prerouting priority 0;
+				ct state new counter
+			}
+		}
+	NFT
+}
+
+conntrack_off() { must n gate nft delete table inet track; }
+
+# mute NS...: these kernels do not answer what they did not ask for, so that
+# connections can be made by hand
+mute() {
+	local ns
+
+	for ns in "$@"; do
+		must n "$ns" nft -f - <<-'NFT'
+			table inet mute {
+				chain c {
+					type filter hook output priority 0;
+					tcp flags & rst == rst ip ttl != 77 drop
+					tcp flags & rst == rst ip6 hoplimit != 77 drop
+					icmp type { destination-unreachable, echo-reply } ip ttl != 77 drop
+					icmpv6 type { destination-unreachable, echo-reply } ip6 hoplimit != 77 drop
+				}
+			}
+		NFT
+	done
+}
