@@ -153,15 +153,8 @@ static int test_head_read(struct policy_reader *reader, struct test *test)
 		err = endpoint_read(reader, test->src->string.text, test->src, POLICY_SOURCE,
 				    &test->source);
 	if (!err && test->proto)
-		err = ml_policy_expect(reader, test->proto, ML_HUJSON_STRING, "proto");
-	if (err || !test->proto || !test->proto->string.length)
-		return err;
-	test->protocol = test->proto->string.text;
-	if (!ml_service_protocol_known(test->protocol))
-		return policy_fail(reader, test->proto, "proto: unknown protocol \"%.64s\"; expected tcp, "
-				   "udp, icmp or another name, or a number from 1 to 255",
-				   test->protocol);
-	return 0;
+		err = ml_policy_read_protocol(reader, test->proto, &test->protocol);
+	return err;
 }
 
 static int test_read(struct policy_reader *reader, const struct ml_hujson_value *value)

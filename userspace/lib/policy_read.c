@@ -174,6 +174,20 @@ int ml_policy_read_word(struct policy_reader *reader, const struct ml_hujson_val
 			   value->string.text);
 }
 
+int ml_policy_read_protocol(struct policy_reader *reader, const struct ml_hujson_value *value,
+			    const char **ret)
+{
+	int err = ml_policy_expect(reader, value, ML_HUJSON_STRING, "proto");
+
+	if (err)
+		return err;
+	*ret = value->string.length ? value->string.text : NULL;
+	if (!*ret || ml_service_protocol_known(*ret))
+		return 0;
+	return policy_fail(reader, value, "proto: unknown protocol \"%.64s\"; expected tcp, udp, icmp "
+			   "or another name, or a number from 1 to 255", *ret);
+}
+
 int ml_policy_read_prefix(struct policy_reader *reader, const char *text,
 			  const struct ml_hujson_value *value, struct ml_prefix *ret)
 {

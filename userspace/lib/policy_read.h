@@ -49,6 +49,9 @@ int ml_policy_read_strings(struct policy_reader *reader, const struct ml_hujson_
 /* One of @words, by its index. */
 int ml_policy_read_word(struct policy_reader *reader, const struct ml_hujson_value *value,
 			const char *what, const char *const *words, size_t count, size_t *ret);
+/* `proto`: a name or a number; "" says nothing, and @ret is NULL. */
+int ml_policy_read_protocol(struct policy_reader *reader, const struct ml_hujson_value *value,
+			    const char **ret);
 /* An address without length, or a prefix; says which was probably meant. */
 int ml_policy_read_prefix(struct policy_reader *reader, const char *text,
 			  const struct ml_hujson_value *value, struct ml_prefix *ret);

@@ -271,16 +271,8 @@ static int acl_parts_read(struct policy_reader *reader, struct acl *acl)
 	size_t action;
 	int err = ml_policy_read_word(reader, acl->action, "action", actions, 1, &action);
 
-	if (!err && acl->proto) {
-		err = ml_policy_expect(reader, acl->proto, ML_HUJSON_STRING, "proto");
-		if (err)
-			return err;
-		if (!ml_service_protocol_known(acl->proto->string.text))
-			return policy_fail(reader, acl->proto, "proto: unknown protocol \"%.64s\"; expected "
-					   "tcp, udp, icmp or another name, or a number from 1 to 255",
-					   acl->proto->string.text);
-		acl->protocol = acl->proto->string.text;
-	}
+	if (!err && acl->proto)
+		err = ml_policy_read_protocol(reader, acl->proto, &acl->protocol);
 	if (!err)
 		err = selectors_read(reader, acl->src, "src", POLICY_SOURCE, &acl->sources,
 				     &acl->source_count);

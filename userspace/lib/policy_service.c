@@ -389,3 +389,8 @@ void ml_services_clean(struct ml_services *list)
 	free(list->items);
 	*list = (struct ml_services){ 0 };
 }
+
+void ml_service_format(struct ml_text *text, const struct ml_service_range *range)
+{
+	range_format(text, range, false);
+}

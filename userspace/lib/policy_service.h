@@ -49,6 +49,8 @@ int ml_services_parse_ports(struct ml_services *list, const char *protocol, cons
 /* Sorts, merges, and removes what another range contains. */
 void ml_services_normalise(struct ml_services *list);
 
+/* One range as in the canonical form, without quotes: "tcp:22". */
+void ml_service_format(struct ml_text *text, const struct ml_service_range *range);
 /* The canonical JSON array of a normalised list: ["icmp:*","tcp:22"]. */
 void ml_services_format(struct ml_text *text, const struct ml_service_range *items, size_t count);
 

@@ -25,8 +25,7 @@ struct witnesses {
 struct trial {
 	const struct policy_probe *probe;
 	struct ml_prefix source, destination;	/* the pair that decided */
-	int protocol;
-	unsigned int selector;
+	struct ml_service_range service;
 	uint32_t verdict;
 	bool seen;	/* there was a pair at all */
 };
@@ -145,8 +144,7 @@ static bool pair_judge(const struct bench *bench, const struct trial *trial,
 				      destination->address, (uint8_t)service->protocol,
 				      service->first, &trace);
 		judged = true;
-		ret->protocol = service->protocol;
-		ret->selector = service->first;
+		ret->service = *service;
 		ret->verdict = trace.verdict;
 		if (is_allowed(trace.verdict))
 			break;
@@ -186,29 +184,46 @@ static unsigned int rule_line(const struct ml_policy *policy, uint64_t id)
 	return 0;
 }
 
+/* "tcp:22 from 192.0.2.1 to 192.0.2.2" */
+static void packet_format(const struct trial *trial, struct ml_text *text)
+{
+	char source[ML_PREFIX_TEXT], destination[ML_PREFIX_TEXT];
+
+	ml_service_format(text, &trial->service);
+	ml_text_format(text, " from %s to %s", ml_prefix_format(&trial->source, source),
+		       ml_prefix_format(&trial->destination, destination));
+}
+
+static int trial_fail_seen(struct policy_reader *reader, const struct trial *trial, uint64_t id,
+			   const char *packet)
+{
+	const struct policy_probe *probe = trial->probe;
+	const char *wanted = probe->want_allow ? "accept" : "deny";
+
+	if (!id)
+		return policy_fail_code(reader, -EPERM, probe, "test: %s to %s: expected %s, but no rule "
+					"speaks of %s", probe->source, probe->destination, wanted, packet);
+	return policy_fail_code(reader, -EPERM, probe, "test: %s to %s: expected %s, but the rule at "
+				"line %u %s %s", probe->source, probe->destination, wanted,
+				rule_line(reader->policy, id),
+				is_allowed(trial->verdict) ? "allows" : "denies", packet);
+}
+
 static int trial_fail(const struct bench *bench, const struct trial *trial, uint64_t id)
 {
 	const struct policy_probe *probe = trial->probe;
-	char source[ML_PREFIX_TEXT], destination[ML_PREFIX_TEXT];
 	struct policy_reader reader = { (struct ml_policy *)bench->policy, bench->error };
+	struct ml_text packet = { 0 };
+	int err;
 
 	if (!trial->seen)
 		return policy_fail_code(&reader, -EPERM, probe, "test: %s to %s: there is no pair of "
 					"addresses of one family to test", probe->source,
 					probe->destination);
-	ml_prefix_format(&trial->source, source);
-	ml_prefix_format(&trial->destination, destination);
-	if (id)
-		return policy_fail_code(&reader, -EPERM, probe, "test: %s to %s: expected %s, but the "
-					"rule of line %u %s %s to %s, protocol %d, %u", probe->source,
-					probe->destination, probe->want_allow ? "accept" : "deny",
-					rule_line(bench->policy, id),
-					is_allowed(trial->verdict) ? "allows" : "denies", source,
-					destination, trial->protocol, trial->selector);
-	return policy_fail_code(&reader, -EPERM, probe, "test: %s to %s: expected %s, but no rule "
-				"speaks of %s to %s, protocol %d, %u", probe->source,
-				probe->destination, probe->want_allow ? "accept" : "deny", source,
-				destination, trial->protocol, trial->selector);
+	packet_format(trial, &packet);
+	err = trial_fail_seen(&reader, trial, id, packet.failed ? "it" : packet.data);
+	ml_text_clean(&packet);
+	return err;
 }
 
 static int probe_judge(const struct bench *bench, const struct policy_probe *probe,
