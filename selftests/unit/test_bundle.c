@@ -13,8 +13,14 @@
 #include <cmocka.h>
 #include <sodium.h>
 
+#include <linux/merlon.h>
+
 #include "bundle.h"
 #include "bundle_fixture.h"
+#include "bundle_format.h"
+
+/* The library does not include the uapi for one number; here the two meet. */
+_Static_assert(ML_BUNDLE_MAX_IMAGE == MERLON_MAX_IMAGE_BYTES, "a bundle holds any image");
 
 static struct fixture fixture;
 static char proof[4096];	/* gamma's: {"hashes":["<alpha and beta>"],"index":2} */

@@ -72,7 +72,7 @@ static int bundle_check_envelope(struct ml_bytes envelope, const struct ml_merkl
 		return r;
 	ml_merkle_tree_root(tree, &root);
 	if (statement.tree_size != ml_merkle_tree_count(tree) ||
-	    memcmp(statement.root, root.bytes, sizeof(root.bytes)))
+	    memcmp(statement.root, root.bytes, sizeof(root.bytes)) != 0)
 		return ml_error_set(error, -EINVAL,
 				    "bundle: the envelope was signed over other leaves than these");
 	return 0;

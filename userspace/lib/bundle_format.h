@@ -5,6 +5,8 @@
 
 #include <stdint.h>
 
+#include "bundle.h"
+
 #define ML_BUNDLE_MAGIC		"MERLONB1"
 #define ML_BUNDLE_MAGIC_BYTES	8
 
@@ -38,5 +40,11 @@ static inline uint64_t ml_bundle_padding(uint64_t bytes)
 {
 	return -bytes & 7;
 }
+
+/*
+ * The records of @file into @bundle, and nothing else: its framing is right, its
+ * content proved by nobody. For showing what a file says it is. -EBADMSG, -E2BIG
+ */
+int ml_bundle_split(struct ml_bytes file, struct ml_bundle *bundle, struct ml_error *error);
 
 #endif

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * From untrusted bytes to a bundle. What is parsed before a signature is
- * proved: the framing, the envelope's JSON and the proof's JSON, all small.
+ * From untrusted bytes to a bundle. What is parsed without being covered by a
+ * signature: the framing, the envelope's JSON and the proof's JSON, all small.
  *
  * No byte of a file can be changed without being noticed: framing has one form,
  * envelope and proof must be in canonical form, and the statement, by its
@@ -75,8 +75,7 @@ static int record_take(struct ml_bytes *rest, uint32_t type, struct ml_bytes *re
 	return record_check_padding(ret->data + bytes, padding, rule->name, error);
 }
 
-static int bundle_split(struct ml_bytes file, struct ml_bundle *bundle,
-			struct ml_error *error)
+int ml_bundle_split(struct ml_bytes file, struct ml_bundle *bundle, struct ml_error *error)
 {
 	struct ml_bytes *const records[__ML_BUNDLE_RECORD_MAX] = {
 		[ML_BUNDLE_ENVELOPE] = &bundle->envelope,
@@ -93,7 +92,7 @@ static int bundle_split(struct ml_bytes file, struct ml_bundle *bundle,
 		return ml_error_set(error, -E2BIG, "bundle: longer than %u bytes",
 				    ML_BUNDLE_MAX_BYTES);
 	if (file.length < ML_BUNDLE_MAGIC_BYTES ||
-	    memcmp(file.data, ML_BUNDLE_MAGIC, ML_BUNDLE_MAGIC_BYTES))
+	    memcmp(file.data, ML_BUNDLE_MAGIC, ML_BUNDLE_MAGIC_BYTES) != 0)
 		return ml_error_set(error, -EBADMSG, "not a bundle of Merlon");
 	rest.data += ML_BUNDLE_MAGIC_BYTES;
 	rest.length -= ML_BUNDLE_MAGIC_BYTES;
@@ -127,7 +126,7 @@ static int bundle_check_statement(struct ml_bundle *bundle, const struct ml_trus
 	r = ml_statement_parse(found.payload, found.payload_length, &bundle->statement, error);
 	free(found.payload);
 	memcpy(bundle->key_id, found.key_id, sizeof(bundle->key_id));
-	if (!r && strcmp(bundle->statement.network, trust->network))
+	if (!r && strcmp(bundle->statement.network, trust->network) != 0)
 		r = ml_error_set(error, -EXDEV,
 				 "bundle: is for network \"%s\", and this node trusts \"%s\"",
 				 bundle->statement.network, trust->network);
@@ -199,11 +198,11 @@ static int bundle_check_proof(struct ml_bundle *bundle, struct ml_error *error)
 static int bundle_check_node(const struct ml_leaf *leaf, const struct ml_trust *trust,
 			     struct ml_error *error)
 {
-	if (strcmp(leaf->network, trust->network))
+	if (strcmp(leaf->network, trust->network) != 0)
 		return ml_error_set(error, -EXDEV,
 				    "bundle: its leaf is for network \"%s\", and this node trusts \"%s\"",
 				    leaf->network, trust->network);
-	if (trust->node[0] && strcmp(leaf->node, trust->node))
+	if (trust->node[0] && strcmp(leaf->node, trust->node) != 0)
 		return ml_error_set(error, -EXDEV,
 				    "bundle: is for node \"%s\", and this is \"%s\"",
 				    leaf->node, trust->node);
@@ -236,7 +235,7 @@ int ml_bundle_verify(struct ml_bytes file, const struct ml_trust *trust,
 	struct ml_bundle bundle = { 0 };
 	int r;
 
-	r = bundle_split(file, &bundle, error);
+	r = ml_bundle_split(file, &bundle, error);
 	if (!r)
 		r = bundle_check_statement(&bundle, trust, error);
 	if (!r)

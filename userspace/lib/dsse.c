@@ -97,9 +97,9 @@ int ml_dsse_sign(const char *type, const void *body, size_t length,
 		 const struct ml_secret_key *const *keys, size_t key_count, uint8_t **ret,
 		 size_t *ret_length, struct ml_error *error)
 {
-	size_t pae_length;
+	size_t pae_length = 0;
 	json_t *envelope;
-	uint8_t *pae;
+	uint8_t *pae = NULL;
 	char *text;
 	int r;
 
@@ -129,7 +129,7 @@ static int dsse_check_type(const json_t *envelope, const char *type, struct ml_e
 	r = ml_strict_string(envelope, "envelope", "payloadType", &text, error);
 	if (r)
 		return r;
-	if (strcmp(text, type))
+	if (strcmp(text, type) != 0)
 		return ml_error_set(error, -EBADMSG,
 				    "envelope: holds another kind of document than \"%s\"", type);
 	return 0;
@@ -229,7 +229,7 @@ static void check_signature(struct dsse_check *check, const char *key_id,
 
 	for (i = 0; i < want->key_count; i++) {
 		ml_public_key_id(&want->keys[i], id);
-		if (*key_id && strcmp(key_id, id))
+		if (*key_id && strcmp(key_id, id) != 0)
 			continue;
 		if (fits_length && ml_public_key_verify(&want->keys[i], check->pae,
 							check->pae_length, signature))
@@ -303,7 +303,7 @@ static int dsse_check(const json_t *envelope, const struct ml_dsse_want *want,
 		      struct ml_dsse *found, struct ml_error *error)
 {
 	struct dsse_check check = { .want = want };
-	uint8_t *pae;
+	uint8_t *pae = NULL;
 	int r;
 
 	r = ml_dsse_pae(want->type, found->payload, found->payload_length, &pae,

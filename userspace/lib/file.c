@@ -135,7 +135,7 @@ static int file_slurp(int fd, const char *path, size_t limit, uint8_t **ret,
 		      size_t *ret_length, struct ml_error *error)
 {
 	/* One byte more than allowed tells a file at the limit from one beyond. */
-	size_t size = file_guess(fd, limit) + 1, length = 0, n;
+	size_t size = file_guess(fd, limit) + 1, length = 0, n = 0;
 	uint8_t *data = NULL, *grown;
 	int r;
 
@@ -169,7 +169,7 @@ static int file_slurp(int fd, const char *path, size_t limit, uint8_t **ret,
 int ml_file_read_guarded(const char *path, enum ml_file_guard guard, size_t limit,
 			 uint8_t **ret, size_t *ret_length, struct ml_error *error)
 {
-	int fd, r;
+	int fd = -1, r;
 
 	r = ml_file_open(path, guard, &fd, error);
 	if (r)

@@ -169,7 +169,7 @@ static bool take_text(const char **at, const char *text)
 {
 	size_t length = strlen(text);
 
-	if (strncmp(*at, text, length))
+	if (strncmp(*at, text, length) != 0)
 		return false;
 	*at += length;
 	return true;
@@ -301,7 +301,7 @@ static int key_file_unlock(struct key_file *file, const char *path, const char *
 	if (r)
 		return r;
 	ml_secret_key_public(key, &public);
-	if (memcmp(public.key, file->public.key, sizeof(public.key))) {
+	if (memcmp(public.key, file->public.key, sizeof(public.key)) != 0) {
 		ml_secret_key_free(key);
 		return ml_error_set(error, -EBADMSG,
 				    "%s: its public and its secret key do not belong together: restore it from a copy",

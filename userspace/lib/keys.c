@@ -91,9 +91,8 @@ bool ml_public_key_verify(const struct ml_public_key *key, const void *message,
 
 void ml_public_key_format(const struct ml_public_key *key, char ret[static ML_PUBLIC_KEY_TEXT])
 {
-	size_t prefix = strlen(PUBLIC_KEY_PREFIX);
+	int prefix = snprintf(ret, ML_PUBLIC_KEY_TEXT, "%s", PUBLIC_KEY_PREFIX);
 
-	memcpy(ret, PUBLIC_KEY_PREFIX, prefix);
 	sodium_bin2base64(ret + prefix, ML_PUBLIC_KEY_TEXT - prefix, key->key,
 			  sizeof(key->key), sodium_base64_VARIANT_ORIGINAL);
 }
@@ -103,7 +102,7 @@ int ml_public_key_parse(const char *text, struct ml_public_key *ret, struct ml_e
 	size_t prefix = strlen(PUBLIC_KEY_PREFIX), length;
 	struct ml_public_key key;
 
-	if (strncmp(text, PUBLIC_KEY_PREFIX, prefix))
+	if (strncmp(text, PUBLIC_KEY_PREFIX, prefix) != 0)
 		return ml_error_set(error, -EINVAL,
 				    "not a public key of Merlon: it must start with \"" PUBLIC_KEY_PREFIX "\"");
 	text += prefix;

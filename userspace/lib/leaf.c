@@ -170,7 +170,7 @@ static int leaves_check_one(const char *network, const struct ml_leaf_input *lea
 	r = ml_leaf_parse(leaf->leaf, &parsed, error);
 	if (r)
 		return r;
-	if (strcmp(parsed.node, leaf->node) || strcmp(parsed.network, network))
+	if (strcmp(parsed.node, leaf->node) != 0 || strcmp(parsed.network, network) != 0)
 		return ml_error_set(error, -EINVAL,
 				    "the leaf of node \"%.64s\" is for node \"%s\" of network \"%s\"",
 				    leaf->node, parsed.node, parsed.network);

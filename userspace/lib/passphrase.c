@@ -198,7 +198,7 @@ int ml_passphrase_ask_new(const char *prompt, const char *again, char **ret,
 		ml_passphrase_free(first);
 		return r;
 	}
-	if (strcmp(first, second))
+	if (strcmp(first, second) != 0)
 		r = ml_error_set(error, -EINVAL, "the two passphrases differ: try again");
 	ml_passphrase_free(second);
 	if (r)

@@ -166,7 +166,7 @@ int ml_strict_name(const json_t *object, const char *what, const char *key,
 		return r;
 	if (!ml_name_valid(name))
 		return ml_error_set(error, -EBADMSG, "%s: \"%s\": " ML_NAME_RULE, what, key);
-	strcpy(ret, name);
+	memcpy(ret, name, strlen(name) + 1);
 	return 0;
 }
 

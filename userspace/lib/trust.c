@@ -147,7 +147,7 @@ static char *trust_format(const struct ml_trust *trust)
 		free(text);
 		return NULL;
 	}
-	strcpy(line + length, "\n");
+	memcpy(line + length, "\n", 2);
 	return line;
 }
 

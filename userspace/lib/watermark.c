@@ -40,8 +40,8 @@ static int watermark_parse(const struct watermark_file *file, size_t length,
 	uint8_t check[32];
 
 	watermark_digest(file, check);
-	if (length != sizeof(*file) || memcmp(file->magic, WATERMARK_MAGIC, sizeof(file->magic)) ||
-	    memcmp(check, file->check, sizeof(check)))
+	if (length != sizeof(*file) || memcmp(file->magic, WATERMARK_MAGIC, sizeof(file->magic)) != 0 ||
+	    memcmp(check, file->check, sizeof(check)) != 0)
 		return ml_error_set(error, -EBADMSG,
 				    "%s: damaged: it is not known which policies this node has had already. Restore it from a copy; or delete it, and make sure that the next policy applied is the newest",
 				    path);
