@@ -28,9 +28,9 @@ mark() {
 
 in_exit() { ip netns exec exit "$@"; }
 
-# until_true COMMAND…: waits for it, up to 20 s
+# until_true COMMAND…: waits for it, up to a minute
 until_true() {
-	local end=$((SECONDS + 20))
+	local end=$((SECONDS + 60))
 
 	until "$@"; do
 		[ "$SECONDS" -lt "$end" ] || { echo "waited in vain: $*" >&2; exit 1; }
@@ -252,10 +252,10 @@ try() { # person address port
 
 	if [ "$1" = alice ]; then
 		echo "$2 $3" >&11
-		read -r -t 20 answer <&12
+		read -r -t 60 answer <&12
 	else
 		echo "$2 $3" >&13
-		read -r -t 20 answer <&14
+		read -r -t 60 answer <&14
 	fi
 	echo "$answer"
 }
