@@ -17,9 +17,13 @@ static const struct merlon_ends *ends_find(const struct merlon_tables *tables,
 
 /**
  * merlon_classify_trace - a verdict with every step shown
+ * @tables: to look it up in
  * @family: AF_INET (2) or AF_INET6 (10)
  * @src: source address, 4 or 16 bytes, network byte order
  * @dst: destination address
+ * @protocol: IP protocol number
+ * @selector: destination port or ICMP type in host byte order, else 0
+ * @ret: the verdict and how it was found
  */
 void merlon_classify_trace(const struct merlon_tables *tables, u8 family,
 			   const u8 *src, const u8 *dst, u8 protocol,

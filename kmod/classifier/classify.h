@@ -118,6 +118,10 @@ static __always_inline u32 merlon_classify(const struct merlon_tables *tables,
 
 /**
  * merlon_classify4 - the verdict on an IPv4 packet
+ * @tables: to look it up in
+ * @src: source address
+ * @dst: destination address
+ * @protocol: IP protocol number
  * @selector: destination port or ICMP type in host byte order, else 0
  *
  * Return: MERLON_VERDICT of the rule that wins.
@@ -132,6 +136,13 @@ static __always_inline u32 merlon_classify4(const struct merlon_tables *tables,
 
 /**
  * merlon_classify6 - the verdict on an IPv6 packet; as merlon_classify4()
+ * @tables: to look it up in
+ * @src: source address, network byte order
+ * @dst: destination address
+ * @protocol: IP protocol number
+ * @selector: destination port or ICMP type in host byte order, else 0
+ *
+ * Return: MERLON_VERDICT of the rule that wins.
  */
 static __always_inline u32 merlon_classify6(const struct merlon_tables *tables,
 					    const u8 src[16], const u8 dst[16],
@@ -142,7 +153,11 @@ static __always_inline u32 merlon_classify6(const struct merlon_tables *tables,
 }
 
 /**
- * merlon_owner4 - the only tunnel that may deliver packets from @src, or 0
+ * merlon_owner4 - the only tunnel that may deliver packets from an address
+ * @tables: to look it up in
+ * @src: the address
+ *
+ * Return: the tunnel, from 1, or 0.
  */
 static __always_inline u8 merlon_owner4(const struct merlon_tables *tables, __be32 src)
 {
@@ -151,6 +166,10 @@ static __always_inline u8 merlon_owner4(const struct merlon_tables *tables, __be
 
 /**
  * merlon_owner6 - as merlon_owner4()
+ * @tables: to look it up in
+ * @src: the address, network byte order
+ *
+ * Return: the tunnel, from 1, or 0.
  */
 static __always_inline u8 merlon_owner6(const struct merlon_tables *tables,
 					const u8 src[16])

@@ -46,22 +46,23 @@ static inline bool merlon_env_interrupted(void)
 #include <stdint.h>
 #include <string.h>
 #include <linux/types.h>
+#include <sys/cdefs.h>
 
-typedef uint8_t u8;
-typedef uint16_t u16;
-typedef uint32_t u32;
-typedef uint64_t u64;
+typedef __u8 u8;
+typedef __u16 u16;
+typedef __u32 u32;
+typedef __UINT64_TYPE__ u64;	/* as uint64_t: PRIu64 prints it */
 
 #ifdef __CHECKER__
 #define __force __attribute__((force))
 #else
 #define __force
 #endif
-#ifndef __always_inline
-#define __always_inline inline __attribute__((always_inline))
-#endif
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
+#ifndef ARRAY_SIZE
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+#endif
 
 static inline u16 le16_to_cpu(__le16 v)
 {

@@ -141,7 +141,7 @@ static int check_header(struct check *c, const u8 *bytes, size_t len)
 	if (len > MERLON_MAX_IMAGE_BYTES)
 		return refuse(c->fault, -E2BIG, IN_HEADER, 0,
 			      "more than MERLON_MAX_IMAGE_BYTES");
-	if (memcmp(header->magic, MERLON_IMAGE_MAGIC, sizeof(header->magic)))
+	if (memcmp(header->magic, MERLON_IMAGE_MAGIC, sizeof(header->magic)) != 0)
 		return REFUSE(IN_HEADER, 0, "not a Merlon policy image");
 	if (le32_to_cpu(header->version) != MERLON_IMAGE_VERSION)
 		return REFUSE(IN_HEADER, 0, "unknown image version");
@@ -677,7 +677,7 @@ static int check_rules(struct check *c)
 				      "id 0, or not in ascending order");
 		if (rule.action == MERLON_ACTION_UNSPEC || rule.action > MERLON_ACTION_MAX)
 			return REFUSE(MERLON_SECTION_RULES, i, "unknown action");
-		if (memcmp(rule.zero, zero, sizeof(zero)))
+		if (memcmp(rule.zero, zero, sizeof(zero)) != 0)
 			return REFUSE(MERLON_SECTION_RULES, i, "a reserved byte is not zero");
 		last = le64_to_cpu(rule.id);
 	}
@@ -693,7 +693,7 @@ static int check_sections(struct check *c)
 	u32 i;
 	int ret = 0;
 
-	for (i = 0; !ret && i < sizeof(checks) / sizeof(checks[0]); i++)
+	for (i = 0; !ret && i < ARRAY_SIZE(checks); i++)
 		ret = checks[i](c);
 	return ret;
 }

@@ -196,7 +196,7 @@ int merlon_tables_build(const struct merlon_view *view,
 	if (!tables)
 		return merlon_fault_set(fault, -ENOMEM, -1, 0, "out of memory");
 	tables->bytes = sizeof(*tables);
-	for (i = 0; i < sizeof(builds) / sizeof(builds[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(builds); i++) {
 		err = builds[i](tables, view, fault);
 		if (err) {
 			merlon_tables_free(tables);

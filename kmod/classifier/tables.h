@@ -21,7 +21,7 @@ struct merlon_ends {
 	u32 destination;	/* destination class */
 };
 
-#define MERLON_END_PRESENT	(1u << 31)
+#define MERLON_END_PRESENT	0x80000000u
 #define MERLON_END_CLASS(source)	((source) & 0xffffffu)
 #define MERLON_END_TUNNEL(source)	((source) >> 24 & 0x7fu)
 
@@ -41,7 +41,7 @@ struct merlon_row {
 	u32 base;
 };
 
-#define MERLON_ROW_OWN		(1u << 31)	/* destination class with F_ROW */
+#define MERLON_ROW_OWN		0x80000000u	/* destination class with F_ROW */
 
 struct merlon_slot_pair {
 	u64 key;		/* source << 32 | destination, or MERLON_PAIR_NONE */
@@ -61,7 +61,7 @@ struct merlon_protocol {
  * is the index of a node (MERLON_NET_NODE) or of one of the ends: what the
  * longest prefix says is pushed down, so a walk needs no way back.
  */
-#define MERLON_NET_NODE		(1u << 31)
+#define MERLON_NET_NODE		0x80000000u
 
 struct merlon_nets {
 	u32 *nodes;		/* NULL: no nets */

@@ -19,7 +19,7 @@ static const u64 factors[] = {
 	0xc2b2ae3d27d4eb4full,
 };
 
-#define ATTEMPTS (sizeof(factors) / sizeof(factors[0]) - 1)
+#define ATTEMPTS (ARRAY_SIZE(factors) - 1)
 
 struct fill {
 	const struct merlon_view *view;

@@ -113,7 +113,9 @@ static bool node_is(const struct node *node, const struct entry *entry)
 
 static uint64_t mask64(unsigned int bits)
 {
-	return bits ? ~0ull << (64 - (bits < 64 ? bits : 64)) : 0;
+	if (!bits)
+		return 0;
+	return bits < 64 ? ~0ull << (64 - bits) : ~0ull;
 }
 
 static bool node_contains(const struct node *outer, const struct node *node)

@@ -99,7 +99,7 @@ static int shape_sequence(struct compile *c)
 	int ret;
 
 	ret = find_owners(c);
-	for (i = 0; !ret && i < c->sequence.count; i++)
+	for (i = 0; !ret && i <= c->sequence.count; i++)
 		ret = ml_u32s_push(&slots, 0);
 	if (!ret)
 		ret = make_runs(c, slots.items, &runs);

@@ -46,7 +46,7 @@ static bool prefix_contains(const struct ml_prefix *prefix, uint8_t family,
 {
 	unsigned int whole = prefix->length / 8, rest = prefix->length % 8;
 
-	if (prefix->family != family || memcmp(prefix->address, address, whole))
+	if (prefix->family != family || memcmp(prefix->address, address, whole) != 0)
 		return false;
 	return !rest || !((prefix->address[whole] ^ address[whole]) >> (8 - rest));
 }
