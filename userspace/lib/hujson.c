@@ -244,7 +244,7 @@ static int duplicates_find(struct parser *parser, const struct ml_hujson_member 
 		sorted[i] = &members[i];
 	qsort(sorted, count, sizeof(const struct ml_hujson_member *), member_compare);
 	for (size_t i = 1; i < count; i++) {
-		if (strcmp(sorted[i - 1]->key, sorted[i]->key) || (second && second < sorted[i]))
+		if (strcmp(sorted[i - 1]->key, sorted[i]->key) != 0 || (second && second < sorted[i]))
 			continue;
 		first = sorted[i - 1];
 		second = sorted[i];

@@ -199,7 +199,7 @@ bool ml_hujson_word(struct ml_hujson_text *text, const char *word)
 {
 	size_t length = strlen(word), left = (size_t)(text->end - text->next);
 
-	if (left < length || memcmp(text->next, word, length))
+	if (left < length || memcmp(text->next, word, length) != 0)
 		return false;
 	if (left > length && is_letter(text->next[length]))
 		return false;

@@ -21,9 +21,9 @@ const char *ml_rule_action_name(uint8_t action)
 
 uint8_t ml_action_parse(const char *name)
 {
-	for (uint8_t i = MERLON_ACTION_ALLOW; i <= MERLON_ACTION_MAX; i++)
+	for (unsigned int i = MERLON_ACTION_ALLOW; i <= MERLON_ACTION_MAX; i++)
 		if (!strcmp(actions[i], name))
-			return i;
+			return (uint8_t)i;
 	return MERLON_ACTION_UNSPEC;
 }
 

@@ -52,7 +52,8 @@ static bool is_reachable(const struct ml_prefix *address)
 		return false;
 	if (address->family == AF_INET)
 		return first != 0 && first != 127 && first < 224;
-	return memcmp(address->address, zero, 16) && memcmp(address->address, loopback, 16) &&
+	return memcmp(address->address, zero, 16) != 0 &&
+	       memcmp(address->address, loopback, 16) != 0 &&
 	       first != 0xff;
 }
 

@@ -266,7 +266,7 @@ static int rule_compare(const void *a, const void *b)
 static int id_check(struct policy_reader *reader, const struct policy_rule *kept,
 		    const struct policy_rule *rule)
 {
-	if (!rule->id || (kept && kept->id == rule->id && strcmp(kept->text, rule->text)))
+	if (!rule->id || (kept && kept->id == rule->id && strcmp(kept->text, rule->text) != 0))
 		return policy_fail(reader, rule, "the id of this rule cannot be used (chance gave it to "
 				   "another one); write its selectors another way");
 	return 0;

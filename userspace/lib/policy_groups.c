@@ -45,7 +45,7 @@ static int user_add(struct policy_reader *reader, const struct ml_hujson_value *
 
 static int group_read(struct policy_reader *reader, const struct ml_hujson_member *member)
 {
-	uint32_t group;
+	uint32_t group = POLICY_NONE;
 	int err = ml_policy_check_name(reader, member, "group:");
 
 	if (!err)

@@ -193,7 +193,8 @@ int ml_policy_ipsets_resolve(struct policy_reader *reader);
 
 /* policy_nodes.c */
 int ml_policy_nodes_read(struct policy_reader *reader, const struct ml_hujson_value *section);
-int ml_policy_node_add(struct policy_reader *reader, struct policy_node **ret);
+/* Room for one more, or NULL: no memory, reported. */
+struct policy_node *ml_policy_node_add(struct policy_reader *reader);
 uint32_t ml_policy_node_find(const struct ml_policy *policy, const char *name);
 
 /* policy_guard.c: guard, exit, dns */

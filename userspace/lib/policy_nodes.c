@@ -96,7 +96,8 @@ static bool is_usable(const struct ml_prefix *address)
 	if (address->family == AF_INET)
 		return !is_first_byte(address, 0, 0) && !is_first_byte(address, 127, 127) &&
 		       !is_first_byte(address, 224, 255);
-	return memcmp(address->address, zero, 16) && memcmp(address->address, loopback, 16) &&
+	return memcmp(address->address, zero, 16) != 0 &&
+	       memcmp(address->address, loopback, 16) != 0 &&
 	       !is_first_byte(address, 0xff, 0xff);
 }
 
@@ -363,7 +364,7 @@ static int node_fill(struct policy_reader *reader, const struct ml_hujson_value 
 	return err;
 }
 
-int ml_policy_node_add(struct policy_reader *reader, struct policy_node **ret)
+struct policy_node *ml_policy_node_add(struct policy_reader *reader)
 {
 	struct ml_policy *policy = reader->policy;
 	size_t used = policy->node_count + policy->stand_in_count;
@@ -372,14 +373,15 @@ int ml_policy_node_add(struct policy_reader *reader, struct policy_node **ret)
 		size_t room = used ? 2 * used : 16;
 		struct policy_node *nodes = reallocarray(policy->nodes, room, sizeof(*nodes));
 
-		if (!nodes)
-			return ml_policy_no_memory(reader);
+		if (!nodes) {
+			ml_policy_no_memory(reader);
+			return NULL;
+		}
 		policy->nodes = nodes;
 		policy->node_room = room;
 	}
-	*ret = &policy->nodes[used];
-	**ret = (struct policy_node){ .user = POLICY_NONE, .tunnel = TUNNEL_DEFAULT };
-	return 0;
+	policy->nodes[used] = (struct policy_node){ .user = POLICY_NONE, .tunnel = TUNNEL_DEFAULT };
+	return &policy->nodes[used];
 }
 
 static bool is_node_name(const char *name)
@@ -418,11 +420,12 @@ static int node_define(struct policy_reader *reader, const struct ml_hujson_memb
 static int node_read(struct policy_reader *reader, const struct ml_hujson_member *member,
 		     struct claims *claims)
 {
-	struct policy_node *node;
-	int err = ml_policy_node_add(reader, &node);
+	struct policy_node *node = ml_policy_node_add(reader);
+	int err;
 
-	if (!err)
-		err = node_define(reader, member, node);
+	if (!node)
+		return -ENOMEM;
+	err = node_define(reader, member, node);
 	if (!err)
 		err = node_fill(reader, &member->value, node, (uint32_t)reader->policy->node_count,
 				claims);

@@ -62,7 +62,7 @@ static const char *port_meant(const char *protocol, const char *port)
 	char why[ML_SERVICE_WHY];
 	uint16_t last = 65535;
 
-	if (strcmp(port, "0") && strcmp(port, "*"))
+	if (strcmp(port, "0") != 0 && strcmp(port, "*") != 0)
 		return port;
 	if (protocol && !ml_services_parse_ports(&whole, protocol, "*", why))
 		last = whole.items[0].last;
@@ -212,11 +212,12 @@ static int stand_in_add(struct policy_reader *reader, uint32_t owner)
 {
 	struct ml_policy *policy = reader->policy;
 	struct policy_name *name = &policy->names.items[owner];
-	struct policy_node *node;
-	int err = ml_policy_node_add(reader, &node);
+	struct policy_node *node = ml_policy_node_add(reader);
+	int err;
 
-	if (!err)
-		err = stand_in_addresses(reader, node);
+	if (!node)
+		return -ENOMEM;
+	err = stand_in_addresses(reader, node);
 	if (err)
 		return err;
 	node->user = name->kind == POLICY_USER ? owner : POLICY_NONE;

@@ -83,7 +83,8 @@ static int fields_require(struct policy_reader *reader, const struct ml_hujson_v
 			  const char *what, const struct policy_field *fields, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
-		if (fields[i].rule == POLICY_FIELD_REQUIRED && !*fields[i].ret)
+		if (fields[i].rule == POLICY_FIELD_REQUIRED && fields[i].ret &&
+		    !*fields[i].ret)
 			return policy_fail(reader, object, "%s: expected a key \"%s\"", what,
 					   fields[i].key);
 	return 0;
@@ -220,7 +221,7 @@ int ml_policy_check_name(struct policy_reader *reader, const struct ml_hujson_me
 {
 	size_t length = strlen(prefix);
 
-	if (strncmp(member->key, prefix, length))
+	if (strncmp(member->key, prefix, length) != 0)
 		return policy_fail(reader, member, "\"%.64s\": expected a name that begins with \"%s\"",
 				   member->key, prefix);
 	if (!ml_policy_name_valid(member->key + length))

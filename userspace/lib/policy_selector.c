@@ -56,7 +56,7 @@ static int autogroup_read(struct policy_reader *reader, const struct selector *s
 	for (size_t i = 0; i < LENGTH(autogroups); i++) {
 		enum policy_kind kind = autogroups[i].kind;
 
-		if (strcmp(autogroups[i].text, selector->text))
+		if (strcmp(autogroups[i].text, selector->text) != 0)
 			continue;
 		if (selector->side == POLICY_SOURCE &&
 		    (kind == POLICY_SELF || kind == POLICY_INTERNET))

@@ -123,6 +123,11 @@ static long number_parse(const char *text, const char *end, long limit)
 	return value;
 }
 
+static bool text_is(const char *text, size_t length, const char *word)
+{
+	return strlen(word) == length && !memcmp(word, text, length);
+}
+
 static int protocol_parse(const char *text, size_t length, struct protocol *ret)
 {
 	long number = number_parse(text, text + length, 255);
@@ -132,7 +137,7 @@ static int protocol_parse(const char *text, size_t length, struct protocol *ret)
 		return 0;
 	}
 	for (size_t i = 0; i < LENGTH(protocols); i++) {
-		if (strlen(protocols[i].name) != length || memcmp(protocols[i].name, text, length))
+		if (!text_is(text, length, protocols[i].name))
 			continue;
 		*ret = (struct protocol){ protocols[i].number, i == 0 };
 		return 0;
@@ -171,7 +176,7 @@ static int icmp_name_parse(struct ml_services *list, struct protocol protocol, c
 		int icmp = icmp_types[i].icmp, icmp6 = icmp_types[i].icmp6;
 		int err = 0;
 
-		if (strlen(icmp_types[i].name) != length || memcmp(icmp_types[i].name, name, length))
+		if (!text_is(name, length, icmp_types[i].name))
 			continue;
 		if (protocol.number == IPPROTO_ICMP && icmp >= 0)
 			err = services_add(list, IPPROTO_ICMP, (uint16_t)icmp, (uint16_t)icmp);

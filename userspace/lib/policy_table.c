@@ -26,7 +26,8 @@ static uint32_t *slot_find(const struct ml_table *table, const char *text)
 {
 	size_t at = text_slot(table, text);
 
-	while (table->slots[at] && strcmp(table->text(table->arg, table->slots[at] - 1), text))
+	while (table->slots[at] &&
+	       strcmp(table->text(table->arg, table->slots[at] - 1), text) != 0)
 		at = (at + 1) & (table->slot_count - 1);
 	return &table->slots[at];
 }

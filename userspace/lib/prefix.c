@@ -122,7 +122,7 @@ static bool bits_equal(const uint8_t *a, const uint8_t *b, unsigned int bits)
 {
 	unsigned int rest = bits % 8;
 
-	if (memcmp(a, b, bits / 8))
+	if (memcmp(a, b, bits / 8) != 0)
 		return false;
 	return !rest || !((a[bits / 8] ^ b[bits / 8]) >> (8 - rest));
 }

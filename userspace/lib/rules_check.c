@@ -100,7 +100,7 @@ static int rule_text_check(const struct check *check, size_t index, struct ml_te
 	ml_rules_text(check->ruleset, rule, text);
 	if (text->failed)
 		return ml_error_set(check->error, -ENOMEM, "out of memory");
-	if (!rule->text || strcmp(text->data, rule->text))
+	if (!rule->text || strcmp(text->data, rule->text) != 0)
 		return fail(check, "rule %zu: its text is not its canonical form", index);
 	if (rule->id != ml_rule_id(text->data, text->length) || !rule->id)
 		return fail(check, "rule %zu: its id is not that of its text", index);

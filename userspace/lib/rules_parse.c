@@ -23,11 +23,12 @@ struct parse {
 	struct ml_error *error;
 };
 
-#define fail(parse, ...) ml_error_set((parse)->error, -EBADMSG, __VA_ARGS__)
+#define fail(parse, ...) (ml_error_set((parse)->error, -EBADMSG, __VA_ARGS__), -EBADMSG)
 
 static int no_memory(const struct parse *parse)
 {
-	return ml_error_set(parse->error, -ENOMEM, "out of memory");
+	ml_error_set(parse->error, -ENOMEM, "out of memory");
+	return -ENOMEM;
 }
 
 /* The array @key of the block, and room for its @size records; NULL: failed. */
@@ -261,7 +262,7 @@ static int tunnels_parse(const struct parse *parse)
 		if (json_array_size(item) != 2 || !name || strlen(name) >= sizeof(tunnel->name) ||
 		    !json_is_boolean(json_array_get(item, 1)))
 			return fail(parse, "expected tunnels as [name, ignored]");
-		strcpy(tunnel->name, name);
+		memcpy(tunnel->name, name, strlen(name));
 		tunnel->ignored = json_is_true(json_array_get(item, 1));
 		ruleset->tunnel_count++;
 	}
