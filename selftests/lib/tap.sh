@@ -42,10 +42,11 @@ fail() {
 	return 1
 }
 
-# What the command said, and with what status it ended.
+# What the command said, and with what status it ended: the end of it
+# where it said much.
 tap_explain() {
 	diag "$(printf '%q ' "${@:2}")-> status $1"
-	sed 's/^/#   /' "$tap_dir/output"
+	tail -n 200 "$tap_dir/output" | sed 's/^/#   /'
 }
 
 # ok DESCRIPTION COMMAND...: passes where COMMAND succeeds
