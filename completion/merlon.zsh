@@ -76,7 +76,7 @@ _merlon_argument() {
 }
 
 _merlon() {
-	local cur=${COMP_WORDS[COMP_CWORD]} first=${COMP_WORDS[1]} second=${COMP_WORDS[2]}
+	local cur=${COMP_WORDS[COMP_CWORD]} first=${COMP_WORDS[1]-} second=${COMP_WORDS[2]-}
 	local command argument
 
 	COMPREPLY=()

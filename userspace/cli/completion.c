@@ -75,7 +75,7 @@ static const char bash_tail[] =
 	"}\n"
 	"\n"
 	"_merlon() {\n"
-	"\tlocal cur=${COMP_WORDS[COMP_CWORD]} first=${COMP_WORDS[1]} second=${COMP_WORDS[2]}\n"
+	"\tlocal cur=${COMP_WORDS[COMP_CWORD]} first=${COMP_WORDS[1]-} second=${COMP_WORDS[2]-}\n"
 	"\tlocal command argument\n"
 	"\n"
 	"\tCOMPREPLY=()\n"

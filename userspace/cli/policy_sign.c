@@ -9,15 +9,6 @@
 #include "signing.h"
 #include "units.h"
 
-static int key_open(const struct cli *cli, struct signing *signing, struct ml_error *error)
-{
-	const char *path = cli_option(cli, "key");
-
-	if (!path)
-		return ml_error_set(error, -EINVAL, "say which key signs: --key KEY");
-	return secret_open(cli, path, &signing->key, error);
-}
-
 static int network_read(const struct cli *cli, struct ml_statement *statement,
 			struct ml_error *error)
 {
@@ -41,22 +32,27 @@ static int epoch_read(const struct cli *cli, struct ml_statement *statement,
 					 error) : 0;
 }
 
-/* Everything that can be refused before a passphrase is asked for. */
-static int sign_prepare(struct cli *cli, const struct source *source, struct signing *signing,
-			struct ml_error *error)
+/* What the command line says; an error in it is misuse. */
+static int sign_read(const struct cli *cli, struct signing *signing, struct ml_error *error)
 {
-	int code;
+	int code = network_read(cli, &signing->statement, error);
 
-	code = network_read(cli, &signing->statement, error);
 	if (!code)
 		code = epoch_read(cli, &signing->statement, error);
 	if (!code)
 		code = signing_dates(cli, &signing->statement, error);
-	if (!code)
-		code = ml_policy_test(source->policy, NULL, NULL, error);
-	if (!code)
-		code = signing_add_source(signing, source, cli_option(cli, "node"), error);
+	if (!code && !cli_option(cli, "key"))
+		code = ml_error_set(error, -EINVAL, "say which key signs: --key KEY");
 	return code;
+}
+
+/* What can be refused before a passphrase is asked for. */
+static int sign_prepare(struct cli *cli, const struct source *source, struct signing *signing,
+			struct ml_error *error)
+{
+	int code = ml_policy_test(source->policy, NULL, NULL, error);
+
+	return code ? code : signing_add_source(signing, source, cli_option(cli, "node"), error);
 }
 
 static int sign(struct cli *cli, const struct source *source, struct signing *signing)
@@ -64,9 +60,11 @@ static int sign(struct cli *cli, const struct source *source, struct signing *si
 	const char *directory = cli_option(cli, "output");
 	struct ml_error error;
 
+	if (sign_read(cli, signing, &error))
+		return cli_fail(cli, &error);
 	if (sign_prepare(cli, source, signing, &error))
 		return error.code == -EPERM ? cli_refuse(cli, &error) : cli_judge(cli, &error);
-	if (key_open(cli, signing, &error))
+	if (secret_open(cli, cli_option(cli, "key"), &signing->key, &error))
 		return cli_fail(cli, &error);
 	if (signing_serial(cli, signing, directory, &error))
 		return cli_judge(cli, &error);
@@ -116,11 +114,9 @@ const struct cli_command cli_policy_sign = {
 static int renew_prepare(struct cli *cli, struct signing *signing, const char *from,
 			 const char *to, struct ml_error *error)
 {
-	int code;
+	int code = signing_add_directory(signing, from, error);
 
-	code = key_open(cli, signing, error);
-	if (!code)
-		code = signing_add_directory(signing, from, error);
+	/* It brought the old statement along, dates included. */
 	if (!code)
 		code = signing_dates(cli, &signing->statement, error);
 	if (!code)
@@ -130,22 +126,31 @@ static int renew_prepare(struct cli *cli, struct signing *signing, const char *f
 	return code;
 }
 
+static int renew(struct cli *cli, struct signing *signing, const char *from, const char *to)
+{
+	struct ml_statement dates;
+	struct ml_error error;
+
+	if (!cli_option(cli, "key"))
+		return cli_failf(cli, "say which key signs: --key KEY");
+	if (signing_dates(cli, &dates, &error) ||
+	    secret_open(cli, cli_option(cli, "key"), &signing->key, &error))
+		return cli_fail(cli, &error);
+	if (renew_prepare(cli, signing, from, to, &error) ||
+	    signing_write(signing, to, &error))
+		return cli_judge(cli, &error);
+	signing_answer(cli->output, signing, to);
+	return CLI_YES;
+}
+
 static int renew_run(struct cli *cli)
 {
 	const char *from = cli_operand(cli, 0), *to = cli_option(cli, "output");
 	struct signing signing = { 0 };
-	struct ml_error error;
-	int code;
+	int status = renew(cli, &signing, from, to ? to : from);
 
-	if (!to)
-		to = from;
-	code = renew_prepare(cli, &signing, from, to, &error);
-	if (!code)
-		code = signing_write(&signing, to, &error);
-	if (!code)
-		signing_answer(cli->output, &signing, to);
 	signing_clean(&signing);
-	return code ? cli_judge(cli, &error) : CLI_YES;
+	return status;
 }
 
 static const struct cli_option renew_options[] = {

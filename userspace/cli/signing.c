@@ -155,10 +155,10 @@ int signing_add_source(struct signing *signing, const struct source *source, con
 
 	signing->source = source;
 	if (count && node)
-		return ml_error_at(error, -EINVAL, source->path, 0, 0,
+		return ml_error_at(error, -ENOENT, source->path, 0, 0,
 				   "the policy names its nodes itself: leave out --node");
 	if (!count && !node)
-		return ml_error_at(error, -EINVAL, source->path, 0, 0,
+		return ml_error_at(error, -ENOENT, source->path, 0, 0,
 				   "the policy has no section \"nodes\": say with --node whose it is");
 	if (!count)
 		return source_node_add(signing, node, NULL, error);

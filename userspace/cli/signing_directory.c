@@ -110,7 +110,7 @@ int signing_serial(const struct cli *cli, struct signing *signing, const char *d
 	int code;
 
 	if (text && units_number_parse("--serial", text, 1, INT64_MAX, &statement->serial, error))
-		return -EINVAL;
+		return error->code = -ERANGE;	/* misuse, not a refusal */
 	strcpy(highest.statement.network, statement->network);
 	code = directory_visit(&highest, directory, note_highest, error);
 	if (code && code != -ENOENT)

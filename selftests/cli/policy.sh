@@ -1,0 +1,207 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# merlon policy: check, test, compile, and the round of a generation:
+# sign → verify → show → renew → diff, with what must be refused on the way.
+
+# shellcheck source=../lib/tap.sh
+. "$(dirname "$0")/../lib/tap.sh"
+# shellcheck source=common.bash
+. "$(dirname "$0")/common.bash"
+office=$root/selftests/cli/data/office.hujson
+cd "$tap_dir" || exit
+
+# edit SED-EXPRESSION: the policy, changed, as edited.hujson
+edit() {
+	sed "$1" "$office" >edited.hujson
+	! cmp -s "$office" edited.hujson || bail "nothing was edited: $1"
+}
+
+must "$merlon" key generate --no-passphrase -o policy.key
+must "$merlon" key generate --no-passphrase -o stranger.key
+must "$merlon" trust init --network home --node gate --key policy.key --trust trust.json
+
+# --- check ------------------------------------------------------------------
+yes "a valid source" policy check "$office" --json
+json '[.valid, .nodes, .mostRules] | map(tostring) | join(" ")' "true 3 7" "with its sizes"
+edit 's/"hosts"/"hots"/'
+no "edited.hujson:7:2: .*hots" "an unknown key is named with its place" \
+	policy check edited.hujson
+merlon_run policy check edited.hujson --json
+is "$(jq -c '[.error.line, .error.column, .error.file]' err)" '[7,2,"edited.hujson"]' \
+	"and in JSON on standard error"
+is "$(cat out)" "" "where standard output stays empty"
+edit 's/"dst": \["gate"\]/"dst": ["gte"]/'
+no "edited.hujson:[0-9]+:.*gte" "an undefined name" policy check edited.hujson
+misuse "No such file" "a file that is not there" policy check nothing.hujson
+misuse "directory" "a directory" policy check .
+misuse "needs more: usage" "no file" policy check
+misuse "too much" "two files" policy check "$office" "$office"
+
+# --- test -------------------------------------------------------------------
+yes "its own tests" policy test "$office" --json
+json '[.passed, .failed, (.cases | length)]' "[4,0,4]" "all pass"
+json '.cases[0] | [.source, .destination, .wanted, .got]' \
+	'["bob@example.org","192.168.7.2:80","allow","allow"]' "each is told"
+edit 's/"accept": \["192.168.7.2:22"\]/"accept": ["192.168.7.2:443"]/; s/"deny": \["192.168.7.2:443"\]/"deny": []/'
+merlon_run policy test edited.hujson --json
+is "$status $(jq -r .failed out)" "1 1" "one that fails"
+like "$(jq -r .error.message err)" "192.168.7.2:443" "and is named"
+
+# --- compile ----------------------------------------------------------------
+yes "an image" policy compile "$office" --node gate -o gate.image --json
+is "$(head -c 6 gate.image)" MERLON "begins as images do"
+is "$(jq .bytes out)" "$(stat -c %s gate.image)" "and has the size that it says"
+must cp gate.image first.image
+yes "again" policy compile "$office" --node gate -o gate.image
+ok "the same bytes" cmp first.image gate.image
+misuse "no node 'nobody'; there are: ada, bob, gate" "a node that is not there" \
+	policy compile "$office" --node nobody -o x.image
+misuse "say which node.*ada, bob, gate" "no node" policy compile "$office" -o x.image
+misuse "--output" "no file to write" policy compile "$office" --node gate
+
+# --- sign -------------------------------------------------------------------
+yes "a generation" policy sign "$office" --key policy.key --network home \
+	--issued 2026-01-01T00:00:00Z --lifetime 5000d -o bundles --json
+json '[.epoch, .serial, .issued, .notBefore, .expires]' \
+	'[1,1,"2026-01-01T00:00:00Z","2026-01-01T00:00:00Z","2039-09-10T00:00:00Z"]' \
+	"its dates"
+json '.files' '["bundles/ada.bundle","bundles/bob.bundle","bundles/gate.bundle"]' "its files"
+root_of_first=$(jq -r .root out)
+yes "signed again elsewhere" policy sign "$office" --key policy.key --network home \
+	--issued 2026-01-01T00:00:00Z --lifetime 5000d -o again
+ok "gives the same bytes" cmp bundles/gate.bundle again/gate.bundle
+no "holds generation 1.1.*--serial" "the same serial once more" policy sign "$office" \
+	--key policy.key --network home --serial 1 -o bundles
+edit 's/"accept": \["192.168.7.2:22"\]/"accept": ["192.168.7.2:443"]/'
+no "test|443" "a policy whose tests fail is not signed" policy sign edited.hujson \
+	--key policy.key --network home -o failing
+not_ok "and nothing is written" test -e failing
+misuse "expire before" "it must be valid at some time" policy sign "$office" --key policy.key \
+	--network home -o x --expires 2020-01-01T00:00:00Z
+misuse "use one" "lifetime and expires" policy sign "$office" --key policy.key --network home \
+	-o x --expires 2040-01-01T00:00:00Z --lifetime 3d
+misuse "not a duration" "a bad duration" policy sign "$office" --key policy.key \
+	--network home -o x --lifetime 3
+misuse "not a time" "a bad time" policy sign "$office" --key policy.key --network home \
+	-o x --not-before tomorrow
+misuse "--serial is '0'" "a bad serial" policy sign "$office" --key policy.key --network home \
+	-o x --serial 0
+misuse "--key" "no key" policy sign "$office" --network home -o x
+misuse "--network" "no network" policy sign "$office" --key policy.key -o x
+misuse "leave out --node" "a node where the policy has them" policy sign "$office" \
+	--key policy.key --network home --node gate -o x
+
+# --- verify -----------------------------------------------------------------
+yes "the node's own bundle" policy verify bundles/gate.bundle --trust trust.json --json
+json '[.verified, .node, .epoch, .serial]' '[true,"gate",1,1]' "what it is"
+no 'is for node "bob"' "another node's" policy verify bundles/bob.bundle --trust trust.json
+yes "another node's, on purpose" policy verify bundles/bob.bundle --trust trust.json --any-node
+no "policy source" "a source is not a bundle" policy verify "$office" --trust trust.json
+must "$merlon" policy sign "$office" --key stranger.key --network home -o strange
+no "sign|key" "a stranger's" policy verify strange/gate.bundle --trust trust.json
+must "$merlon" policy sign "$office" --key policy.key --network away -o away
+no '"away"' "another network's" policy verify away/gate.bundle --trust trust.json
+must "$merlon" policy sign "$office" --key policy.key --network home \
+	--issued @1000000 --lifetime 1d -o old
+merlon_run policy verify old/gate.bundle --trust trust.json
+is "$status" 1 "an expired one"
+like "$(said err)" "expired" "and it says so"
+misuse "trust|No such" "nobody to trust" policy verify bundles/gate.bundle --trust none.json
+
+# Every part of a bundle, altered or cut off.
+size=$(stat -c %s bundles/gate.bundle)
+accepted=0
+for ((at = 3; at < size; at += size / 60 + 1)); do
+	cp bundles/gate.bundle bad.bundle
+	byte=$(od -An -tu1 -j "$at" -N 1 bad.bundle)
+	# shellcheck disable=SC2059
+	printf "\\x$(printf %x $((byte ^ 1)))" |
+		dd of=bad.bundle bs=1 seek="$at" conv=notrunc status=none
+	merlon_run policy verify bad.bundle --trust trust.json
+	[ "$status" = 1 ] || { accepted=$((accepted + 1)) && diag "byte $at: status $status"; }
+	head -c "$at" bundles/gate.bundle >bad.bundle
+	merlon_run policy verify bad.bundle --trust trust.json
+	[ "$status" = 1 ] || { accepted=$((accepted + 1)) && diag "cut at $at: status $status"; }
+done
+is "$accepted" 0 "no altered bundle passes, none is more than refused"
+
+# --- show -------------------------------------------------------------------
+yes "a bundle" policy show bundles/gate.bundle --trust trust.json --json
+cp out bundle.json
+json '[.kind, .node, .bundle.signature, .bundle.leaf, .bundle.leaves]' \
+	'["bundle","gate","verified",2,3]' "its place in the generation"
+json '.rules | length' 7 "its rules"
+json '[.rules[] | select(.action == "reject")] | .[0] | [.line, .sources, .services]' \
+	'[30,["bob@example.org"],["icmp:*"]]' "one of them"
+json '.image.sourceClasses > 1 and .image.bytes > 100' true "its sizes"
+json '[.config.peers[] | (.name // .node // .)] | sort | join(" ") | test("ada.*bob")' true \
+	"its peers"
+yes "without --trust" policy show bundles/gate.bundle --json
+json .bundle.signature "not checked" "the signature is not checked, and it says so"
+yes "a source" policy show "$office" --node gate --json
+is "$(jq -c .rules out)" "$(jq -c .rules bundle.json)" "has the same rules"
+is "$(jq -c .image out)" "$(jq -c .image bundle.json)" "and the same image"
+yes "as text" policy show "$office" --node gate
+like "$(said out)" "[0-9a-f]{16} +30 +reject +bob@example.org +lan +icmp:\*$" "a rule is a line"
+misuse "say which node" "a source with several nodes" policy show "$office"
+no "bundle|MERLON|cut" "half a bundle" policy show bad.bundle
+
+# --- renew ------------------------------------------------------------------
+yes "a renewal" policy renew bundles --key policy.key --json
+json '[.serial, .root == "'"$root_of_first"'"]' '[2,true]' "a higher serial, the same root"
+yes "verifies" policy verify bundles/gate.bundle --trust trust.json --json
+json .serial 2 "as generation 1.2"
+yes "with another serial, elsewhere" policy renew bundles --key policy.key --serial 9 \
+	--lifetime 3d -o renewed --json
+json '[.serial, .directory]' '[9,"renewed"]' "leaves the old ones"
+no "holds generation 1.9" "never backwards" policy renew bundles --key policy.key \
+	--serial 5 -o renewed
+misuse "no bundle here was signed by this key" "by another key" policy renew bundles \
+	--key stranger.key
+rm bundles/bob.bundle
+misuse "has 3 nodes, and the bundles of 1 are not here" "with a bundle missing" \
+	policy renew bundles --key policy.key
+misuse "No such file" "a directory that is not there" policy renew nowhere --key policy.key
+
+# --- diff -------------------------------------------------------------------
+yes "no difference between source and bundle" policy diff "$office" bundles/gate.bundle --json
+json '[.same, (.nodes | length)]' '[true,0]' "says so"
+yes "nor between a generation and its renewal" policy diff bundles/ada.bundle renewed/ada.bundle
+edit 's/"tcp:20-25"/"tcp:20-24"/'
+merlon_run policy diff "$office" edited.hujson --node gate --json
+is "$status" 1 "a port less is a difference"
+json '[.nodes[0].rules[].change] | sort' '["added","removed"]' "one rule for another"
+json '.nodes[0].reachability | map([.family, .source, .destination, .service, .before, .after])
+	| sort | .[0]' '["ipv4","ada","192.168.7.0/24","tcp:25","allow","deny"]' \
+	"and who loses what"
+json '[.nodes[0].reachability[].service] | unique' '["tcp:25"]' "nothing else"
+merlon_run policy diff "$office" edited.hujson --json
+json '[.nodes[] | .sameAs]' '[null,"ada","ada"]' "nodes that fare alike are told once"
+edit 's/"bob": {/"eve": {/; s/100.64.0.11/100.64.0.12/'
+merlon_run policy diff "$office" edited.hujson --json
+json '[.nodes[].node]' '["ada","bob","gate","eve"]' "nodes that go and come"
+misuse "neither side has a node" "a node of neither" policy diff "$office" "$office" --node x
+
+# --- a policy without nodes -------------------------------------------------
+echo '{"grants": [{"src": ["10.0.0.2"], "dst": ["10.0.0.1"], "ip": ["tcp:22"]}]}' >lone.hujson
+misuse "--node" "whose it is must be said" policy sign lone.hujson --key policy.key \
+	--network home -o lone
+yes "and then it is signed" policy sign lone.hujson --key policy.key --network home \
+	--node gate -o lone
+yes "for that node" policy verify lone/gate.bundle --trust trust.json
+yes "and can be asked" explain 10.0.0.2 10.0.0.1 tcp:22 --file lone.hujson
+
+# --- a key with a passphrase ------------------------------------------------
+(umask 077 && echo secret >pass && echo false >wrong)
+must "$merlon" key generate -o locked.key --passphrase-file pass
+yes "a locked key signs with its passphrase" policy sign "$office" --key locked.key \
+	--network home -o locked --passphrase-file pass
+misuse "passphrase" "not with another" policy sign "$office" --key locked.key \
+	--network home -o locked --passphrase-file wrong
+misuse "terminal|passphrase" "nor without" policy sign "$office" --key locked.key \
+	--network home -o locked
+chmod 644 policy.key
+misuse "read|mode|0644" "a key that others can read is refused" policy sign "$office" \
+	--key policy.key --network home -o loose
+
+done_testing
