@@ -235,6 +235,31 @@ static void examples_pass_their_tests(void **state)
 	each("docs/policies/*.hujson", 3, example_check);
 }
 
+/* The example of docs/policy.md is a policy, and its canonical rule is of it. */
+static void documentation_is_true(void **state)
+{
+	size_t length;
+	char *text = file_read("docs/policy.md", &length), *begin, *end, *block;
+	struct ml_policy *policy;
+
+	(void)state;
+	begin = strstr(text, "\n    {\n");
+	assert_non_null(begin);
+	end = strstr(begin, "\n    }\n");
+	assert_non_null(end);
+	end[strlen("\n    }")] = '\0';
+	policy = policy_of(begin);
+	tests_pass(policy, "docs/policy.md");
+	ml_policy_free(policy);
+	block = block_of(begin, NULL);
+	begin = strstr(end + strlen("\n    }") + 1, "\n    {\"action\"");
+	assert_non_null(begin);
+	*strchr(begin + 1, '\n') = '\0';
+	assert_non_null(strstr(block, begin + strlen("\n    ")));
+	free(block);
+	free(text);
+}
+
 static const char *const in_order =
 	"{\"tagOwners\":{\"tag:a\":[],\"tag:b\":[]},\"groups\":{\"group:g\":[\"x@y\",\"z@y\"]},"
 	"\"grants\":[{\"src\":[\"tag:a\",\"group:g\"],\"dst\":[\"tag:b\"],\"ip\":[\"tcp:1\",\"udp:2\"]},"
@@ -466,6 +491,7 @@ int main(void)
 		cmocka_unit_test(merlon_sections_load),
 		cmocka_unit_test(errors_name_place_and_remedy),
 		cmocka_unit_test(examples_pass_their_tests),
+		cmocka_unit_test(documentation_is_true),
 		cmocka_unit_test(order_never_matters),
 		cmocka_unit_test(ids_outlive_addresses),
 		cmocka_unit_test(failing_tests_are_found),

@@ -41,7 +41,8 @@ const char *ml_policy_node_name(const struct ml_policy *policy, size_t index);
 
 /**
  * ml_policy_ruleset - what the policy means for one node
- * @node: its name; NULL where the policy has no nodes section
+ * @node: its name; NULL: the rules over the addresses of all nodes, with tunnel
+ *	wg0 and no owners, as a policy without a nodes section needs it
  * @ret: untouched on failure; free with ml_ruleset_free()
  *
  * Return: 0, -ENOENT (no such node), -EINVAL, -E2BIG, -ENOMEM.
@@ -55,8 +56,14 @@ int ml_policy_ruleset(const struct ml_policy *policy, const char *node,
  * A jansson object: {"addresses": [...], "allowances": {...}, "dns": {...},
  * "exit": {...}, "peers": [...], "routes": [...], "scope": "tunnels",
  * "tunnels": [...]}; keys that do not apply are left out. Caller owns it.
+ *
+ *   allowances  {"allow": ["ntp", ...], "lastResort": [canonical rules]}
+ *   dns         {"guard": bool, "nameservers": [...], "search": [...]}
+ *   exit        {"allowLan": bool, "nodes": [...], "self": is this node one?}
+ *   peers       all other nodes by name: {"allowedIPs": [...], "endpoint": "...",
+ *               "name": "...", "publicKey": "..."}
+ *   tunnels     [{"ignored": bool, "name": "wg0"}, ...]; the first is the node's own
  */
-
 int ml_policy_node_json(const struct ml_policy *policy, const char *node,
 			json_t **ret, struct ml_error *error);
 

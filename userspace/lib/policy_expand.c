@@ -225,12 +225,9 @@ static int self_add_members(struct policy_reader *reader, struct policy_rules *r
 	const struct ml_policy *policy = reader->policy;
 	int err = 0;
 
-	for (size_t i = 0; !err && i < policy->names.count; i++) {
-		const struct policy_name *name = &policy->names.items[i];
-
-		if (name->kind == POLICY_USER && (name->members || !policy->has_nodes))
-			err = self_add_user(reader, rules, terms, (uint32_t)i);
-	}
+	for (const struct policy_link *user = policy->names.users; !err && user; user = user->next)
+		if (policy->names.items[user->index].members || !policy->has_nodes)
+			err = self_add_user(reader, rules, terms, user->index);
 	return err;
 }
 

@@ -66,6 +66,7 @@ struct policy_names {
 	struct policy_name *items;
 	size_t count, room;
 	struct ml_table table;		/* by text */
+	struct policy_link *users;	/* all names of users */
 };
 
 enum policy_ipset_state { POLICY_IPSET_NEW, POLICY_IPSET_OPEN, POLICY_IPSET_DONE };

@@ -53,9 +53,13 @@ int ml_policy_name_add(struct policy_reader *reader, enum policy_kind kind, cons
 	uint32_t found = ml_policy_name_find(reader->policy, text);
 
 	*ret = found == POLICY_NONE ? (uint32_t)reader->policy->names.count : found;
-	if (found != POLICY_NONE || !name_push(reader, kind, text))
+	if (found != POLICY_NONE)
 		return 0;
-	return ml_policy_no_memory(reader);
+	if (name_push(reader, kind, text))
+		return ml_policy_no_memory(reader);
+	if (kind != POLICY_USER)
+		return 0;
+	return ml_policy_link_add(reader, &reader->policy->names.users, *ret);
 }
 
 int ml_policy_link_add(struct policy_reader *reader, struct policy_link **list, uint32_t index)
