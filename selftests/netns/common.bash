@@ -102,11 +102,11 @@ denied() { wall denied "$1"; }
 # selftests/tools/probes.c sends them and captures at the far end, outside the
 # judged namespace. What gate itself is sent is seen by its answers.
 
-declare -A end=([a]=alice [b]=bob [g]=gate [l]=lan)
+declare -A who=([a]=alice [b]=bob [g]=gate [l]=lan)
 
 # ends PATH FAMILY: the addresses, as fields
 ends() {
-	echo "src=${ip[${end[${1:0:1}]}$2]} dst=${ip[${end[${1:2:1}]}$2]}"
+	echo "src=${ip[${who[${1:0:1}]}$2]} dst=${ip[${who[${1:2:1}]}$2]}"
 }
 
 # ask LINE: sets $answer
@@ -128,7 +128,16 @@ probes_start() {
 # path NAME ...: as probes.c has it; its marker is a SYN to port 4999
 path() {
 	ask path "$@"
-	ask marker "$1 $(ends "$1" 4) proto=tcp dport=4999 flags=S"
+	if [ -v "who[${1:0:1}]" ] && [ -v "who[${1:2:1}]" ]; then
+		ask marker "$1 $(ends "$1" 4) proto=tcp dport=4999 flags=S"
+	fi
+}
+
+# marked PATH: markers arrive by it, now that something has changed
+marked() {
+	# shellcheck disable=SC2046
+	ask passes "$1" $(ends "$1" 4) proto=tcp sport=$((RANDOM + 1024)) dport=4999 flags=S
+	[ "$answer" = yes ]
 }
 
 # passes PATH DESCRIPTION FIELD=VALUE...: it arrives

@@ -1,0 +1,309 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# timeout: 600
+# merlond on the gate: what it takes, what it refuses and says so, and that
+# packets never notice it come or go.
+#
+#	   client                      gate (merlond, guarded)
+#	+-----------------+         +-----------------+
+#	| eth0 192.0.2.1  |---------| eth0 192.0.2.2  |
+#	| wg0  10.0.0.1   |=========| wg0  10.0.0.2   |
+#	+-----------------+         +-----------------+
+#	       ^ judge: what comes back to the client
+
+. "$(dirname "$0")/../lib/tap.sh"
+. "$(dirname "$0")/merlond.bash"
+plan 129
+
+make_gate() {
+	ns_add gate
+	veth_pair client eth0 192.0.2.1/24 gate eth0 192.0.2.2/24
+	wg_pair client wg0 10.0.0.1/24 192.0.2.1 gate wg0 10.0.0.2/24 192.0.2.2
+	serve gate tcp 10.0.0.2 7
+}
+
+# A reboot, as far as the kernel's memory of this namespace goes.
+reboot_gate() {
+	md_kill
+	ip -n client link del wg0
+	ns_del gate
+	make_gate
+}
+
+ping_passes() { n client ping -qc1 -W3 10.0.0.2; }
+ping_fails() { ! n client ping -qc1 -W1 10.0.0.2; }
+tcp_passes() { reach client tcp 10.0.0.2 7; }
+tcp_fails() { ! reach client tcp 10.0.0.2 7 1; }
+
+# refused FILE CODE PATTERN DESCRIPTION: and all stays as it is
+refused() {
+	local reply before after
+
+	before=$(kernel_says generation)/$(watermark)
+	reply=$(ask apply "$1")
+	after=$(kernel_says generation)/$(watermark)
+	is "$(jq -r .code <<<"$reply")" "$2" "$4: refused"
+	like "$(jq -r .sentence <<<"$reply")" "$3" "$4: says why"
+	is "$after" "$before" "$4: the generation in force stays"
+}
+
+# field of /proc/PID/status
+proc() { sed -n "s/^$2:[[:space:]]*//p" "/proc/$1/status"; }
+
+ns_add client
+make_gate
+md_setup gate
+capture_start answers client wg0 in "icmp[icmptype] = icmp-echoreply"
+
+# --- start ------------------------------------------------------------------
+exits 0 "-n accepts a good configuration" "$merlond" -n --trust "$md_dir/trust.json"
+echo '{' >"$tap_dir/broken.json"
+exits 2 "-n refuses a broken one" "$merlond" -n --trust "$tap_dir/broken.json"
+exits 2 "an unknown option is refused" "$merlond" --no-such-option
+exits 0 "--version" "$merlond" --version
+exits 0 "--help" "$merlond" --help
+md_start
+is "$(ask status | jq -r .state)" disarmed "at first the namespace is disarmed"
+exits 2 "a second merlond on the same directories is refused" \
+	n gate "$merlond" "${md_options[@]}"
+ok "and the first still answers" md_answers
+
+# --- privileges -------------------------------------------------------------
+read -r supervisor apply sync <<<"$(md_pids)"
+is "$(proc "$apply" CapEff) $(proc "$apply" CapBnd)" \
+	"0000000000001000 0000000000000000" "apply has CAP_NET_ADMIN and no more"
+is "$(proc "$sync" CapPrm) $(proc "$supervisor" CapPrm)" \
+	"0000000000000000 0000000000000000" "the others have no capability"
+is "$(proc "$sync" NoNewPrivs)$(proc "$apply" NoNewPrivs)$(proc "$supervisor" NoNewPrivs)" \
+	111 "none can gain privileges"
+is "$(proc "$sync" Seccomp)$(proc "$apply" Seccomp)$(proc "$supervisor" Seccomp)" \
+	222 "all have a system call filter"
+is "$(readlink "/proc/$sync/root")" "$md_dir/inbox" "sync sees the inbox alone"
+is "$(readlink "/proc/$apply/root")" "$md_dir/state" "apply sees the state directory alone"
+not_ok "sync is not root" grep -q "^Uid:	0" "/proc/$sync/status"
+
+# --- apply ------------------------------------------------------------------
+is "$(apply_code "$(bundle one serial=1 allow=icmp)")" 0 "a good bundle is applied"
+is "$(kernel_says generation)" 1.1 "and is in the kernel when apply returns"
+is "$(watermark)" 1.1 "and in the watermark"
+must kernel arm tunnels enforcing
+is "$(ask armed tunnels enforcing | jq -r .state)" enforcing "armed, and kept"
+ok "ping passes, as the policy says" ping_passes
+ok "TCP does not, as no rule says" tcp_fails
+is "$(apply_code "$(bundle two serial=2 allow=all)")" 0 "the next bundle is applied"
+ok "now TCP passes" tcp_passes
+is "$(apply_code "$md_dir/two.bundle")" -114 "a repeat is told so"
+is "$(kernel_says generation)" 1.2 "and changes nothing"
+is "$(apply_code "$(bundle renewal serial=3 allow=all)")" 0 "a renewal is applied"
+like "$(tail -n1 "$md_log")" "renewed: generation 1.3" "by renewing, not by loading"
+
+# --- refusals ---------------------------------------------------------------
+refused "$(bundle old serial=1 allow=none)" -116 "older than 1.3" "a rolled-back serial"
+refused "$(bundle other serial=3 allow=none)" -116 "other content" "a serial given twice"
+refused "$(bundle key serial=9 seed=2)" -129 "[Ss]igned|key" "a stranger's key"
+refused "$(bundle node serial=9 node=other)" -18 "node" "another node's bundle"
+refused "$(bundle net serial=9 network=other)" -18 "network" "another network's bundle"
+refused "$(bundle dead serial=9 issued=-99999 notBefore=-99999 expires=-10)" -62 \
+	"expired" "an expired bundle"
+refused "$(bundle image serial=9 image=bad)" -22 "rule|zero|reserved" \
+	"a signed image that the kernel does not take"
+not_ok "no candidate is left of it" test -e "$md_dir/state/candidate.bundle"
+bundle whole serial=9 allow=none >/dev/null
+head -c 500 "$md_dir/whole.bundle" >"$md_dir/cut.bundle"
+refused "$md_dir/cut.bundle" -74 . "a truncated bundle"
+: >"$md_dir/empty.bundle"
+refused "$md_dir/empty.bundle" -74 "empty" "an empty bundle"
+head -c 3000 /dev/urandom >"$md_dir/noise.bundle"
+refused "$md_dir/noise.bundle" -74 . "noise"
+refused=0
+size=$(stat -c %s "$md_dir/whole.bundle")
+for ((at = 5; at < size; at += 83)); do
+	cp "$md_dir/whole.bundle" "$md_dir/flip.bundle"
+	printf '\377' | dd of="$md_dir/flip.bundle" bs=1 seek="$at" conv=notrunc status=none
+	cmp -s "$md_dir/whole.bundle" "$md_dir/flip.bundle" && continue
+	[ "$(apply_code "$md_dir/flip.bundle")" -lt 0 ] || diag "byte $at: taken"
+	kernel_has generation 1.3 || refused=$((refused + 1))
+done
+is "$refused" 0 "a bundle altered anywhere is refused"
+ok "after all that, TCP passes as before" tcp_passes
+
+# --- who may ask ------------------------------------------------------------
+groupadd -rf merlon
+like "$(setpriv --reuid 4711 --regid 4711 --clear-groups "$tools/askd" \
+	--socket "$md_dir/socket" status)" '"code":-1,.*members of the group' \
+	"a stranger is refused, with a sentence"
+not_ok "a stranger cannot apply" setpriv --reuid 4711 --regid 4711 --clear-groups \
+	"$tools/askd" --socket "$md_dir/socket" raw '{"request":"disarmed"}'
+like "$(ask raw '{"request":"reboot"}')" '"code":-74,.*no request' "an unknown request"
+like "$(ask raw 'nonsense')" '"code":-74,.*not a JSON' "a request that is none"
+like "$(ask raw '{"request":"apply"}')" 'descriptor' "apply without a bundle"
+ok "merlond still answers" md_answers
+
+# --- inbox ------------------------------------------------------------------
+drop() { install -m 644 "$1" "$md_dir/inbox/.new" && mv "$md_dir/inbox/.new" "$md_dir/inbox/$2"; }
+bundle four serial=4 allow=all >/dev/null
+drop "$md_dir/four.bundle" a.bundle
+ok "a bundle moved into the inbox is applied" wait_for 10 kernel_has generation 1.4
+gone() { [ ! -e "$1" ]; }
+ok "and taken out of it" wait_for 10 gone "$md_dir/inbox/a.bundle"
+drop "$md_dir/one.bundle" b.bundle
+ok "a refused one is put aside" wait_for 10 test -e "$md_dir/inbox/b.bundle.refused"
+install -m 600 "$md_dir/one.bundle" "$md_dir/inbox/.new"
+mv "$md_dir/inbox/.new" "$md_dir/inbox/c.bundle"
+ok "one that it may not read is put aside" wait_for 10 gone "$md_dir/inbox/c.bundle"
+ln -s "$md_dir/state/watermark" "$md_dir/inbox/.l" && mv "$md_dir/inbox/.l" "$md_dir/inbox/l.bundle"
+ok "a link is not followed" wait_for 10 gone "$md_dir/inbox/l.bundle"
+mkfifo "$md_dir/inbox/.p" && mv "$md_dir/inbox/.p" "$md_dir/inbox/p.bundle"
+ok "a pipe does not stop it" wait_for 10 gone "$md_dir/inbox/p.bundle"
+drop "$md_dir/one.bundle" other.txt
+ok "merlond still answers" md_answers
+ok "and what is not named .bundle stays" test -e "$md_dir/inbox/other.txt"
+
+# --- trust, again -----------------------------------------------------------
+must "$tools/mkbundle" "$md_dir/new-trust.json" seed=3
+cp "$md_dir/trust.json" "$tap_dir/trust.json"
+cp "$md_dir/new-trust.json" "$md_dir/trust.json"
+kill -HUP "$(md_pids | cut -d' ' -f1)"
+new_key() { grep -q "trust: trusts 1 key" "$md_log"; }
+ok "SIGHUP reads the trust again" wait_for 10 new_key
+is "$(apply_code "$(bundle five serial=5 seed=1)")" -129 "the old key is not trusted now"
+is "$(apply_code "$(bundle five serial=5 seed=3 allow=all)")" 0 "the new one is"
+echo nonsense >"$md_dir/trust.json"
+kill -HUP "$(md_pids | cut -d' ' -f1)"
+kept() { grep -q "the trust of before stays" "$md_log"; }
+ok "a broken trust changes nothing" wait_for 10 kept
+is "$(apply_code "$(bundle six serial=6 seed=3 allow=icmp)")" 0 "the trust of before stays"
+cp "$tap_dir/trust.json" "$md_dir/trust.json"
+kill -HUP "$(md_pids | cut -d' ' -f1)"
+
+# --- the day that has not come ----------------------------------------------
+again() { [ "$(grep -c "trust: trusts 1 key" "$md_log")" = 2 ]; }
+wait_for 10 again
+bundle seven serial=7 notBefore=12 allow=all >/dev/null
+refused "$md_dir/seven.bundle" -11 "kept.*applied" "a bundle of tomorrow"
+is "$(ask status | jq -c '.pending | map(.serial)')" "[7]" "it is listed as pending"
+ok "the policy of today holds meanwhile" tcp_fails
+ok "it is applied when its time comes" wait_for 30 kernel_has generation 1.7
+is "$(ask status | jq -c .pending)" "[]" "and is pending no more"
+ok "TCP passes by it" tcp_passes
+
+# --- death ------------------------------------------------------------------
+for victim in 1 2 3; do
+	pid=$(md_pids | cut -d' ' -f$victim)
+	n client ping -qi 0.05 -W1 -c 30 10.0.0.2 >"$tap_dir/ping" &
+	pinging=$!
+	kill -9 "$pid"
+	ok "process $victim killed: the others end" wait_for 10 md_gone
+	wait "$md_pid" 2>/dev/null
+	md_start
+	wait "$pinging"
+	like "$(cat "$tap_dir/ping")" " 0% packet loss" \
+		"process $victim killed, merlond started again: no packet is lost"
+done
+is "$(grep -c "restored" "$md_log")" 0 "nothing was loaded anew"
+ok "told to end, it ends with status 0" md_stop
+ok "without it, the policy holds" ping_passes
+
+# --- reboot -----------------------------------------------------------------
+reboot_gate
+is "$(kernel_says state)" disarmed "after a reboot the kernel knows nothing"
+md_start
+is "$(kernel_says state)/$(kernel_says generation)" enforcing/1.7 \
+	"merlond has armed it as before, and loaded the last bundle"
+ok "TCP passes by it" tcp_passes
+is "$(apply_code "$md_dir/six.bundle")" -129 "who is not trusted any more is refused"
+is "$(apply_code "$(bundle back serial=6)")" -116 "the watermark holds across reboots"
+must kernel arm tunnels observing 60
+like "$(ask armed tunnels observing)" "confirm" "an arming to be confirmed is not kept yet"
+like "$(cat "$md_dir/state/armed")" enforcing "what was kept before stays"
+must kernel arm tunnels enforcing
+
+# A clock that is wrong by half a century: dates are judged by the floor.
+before=$(date +%s) up=$(cut -d. -f1 /proc/uptime)
+md_kill
+reboot_gate
+date -s @1000 >/dev/null
+n gate "$merlond" "${md_options[@]}" >>"$md_log" 2>&1 &
+md_pid=$!
+for ((i = 0; i < 100; i++)); do
+	kernel_has generation 1.7 && break
+	read -rt 0.05 <> <(:)
+done
+generation=$(kernel_says generation)
+date -s "@$((before + $(cut -d. -f1 /proc/uptime) - up))" >/dev/null
+is "$generation" 1.7 "in 1970 the last bundle is loaded as well"
+wait_for 20 md_answers
+
+# --- expiry -----------------------------------------------------------------
+is "$(apply_code "$(bundle short serial=8 expires=3 allow=all)")" 0 "a short-lived bundle"
+ok "the kernel ends it" wait_for 10 kernel_has state expired
+ok "then nothing passes" ping_fails
+reboot_gate
+md_start
+is "$(kernel_says state)" lockdown "expired at boot: armed, and nothing is loaded"
+like "$(cat "$md_log")" "cannot be loaded again.*expired" "the log says why"
+ok "nothing passes" ping_fails
+is "$(apply_code "$(bundle fresh serial=9 allow=icmp)")" 0 "a renewal is taken"
+ok "and ping passes again" ping_passes
+
+# --- what kills it twice ----------------------------------------------------
+bundle bad serial=10 allow=all >/dev/null
+# shellcheck disable=SC2046
+calls=$(KILLAT_LIST=1 "$tools/killat" 0 $(md_pids) -- \
+	"$tools/askd" --socket "$md_dir/socket" apply "$md_dir/one.bundle")
+at=$(($(awk '$3 == "renameat" { print $1; exit }' <<<"$calls") + 3))
+for i in 1 2; do
+	# shellcheck disable=SC2046
+	"$tools/killat" "$at" $(md_pids) -- "$tools/askd" --socket "$md_dir/socket" \
+		apply "$md_dir/bad.bundle" >>"$md_log" 2>&1
+	wait_for 10 md_gone
+	wait "$md_pid" 2>/dev/null
+	md_start
+done
+is "$(ask status | jq -r .quarantined)" 1 "what killed it twice is set aside"
+refused "$md_dir/bad.bundle" -125 "set.*aside.*quarantine/[0-9a-f]{64}" "it is"
+is "$(sha256sum <"$md_dir/bad.bundle" | cut -c1-64)" \
+	"$(basename "$(echo "$md_dir"/state/quarantine/*)")" "it is named by its digest"
+ok "its bytes are kept" cmp "$md_dir/bad.bundle" "$md_dir"/state/quarantine/*
+is "$(apply_code "$(bundle good serial=10 allow=icmp)")" 0 "another bundle is taken"
+
+# --- disarmed ---------------------------------------------------------------
+must kernel disarm
+is "$(ask disarmed | jq -r .code)" 0 "disarmed, and kept"
+reboot_gate
+md_start
+is "$(kernel_says state)/$(kernel_says generation)" disarmed/1.10 \
+	"after a reboot it is not armed"
+
+# --- systemd ----------------------------------------------------------------
+md_stop
+socat -u "UNIX-RECV:$tap_dir/notify" "OPEN:$tap_dir/notified,creat,append" &
+at_exit kill $!
+wait_for 5 test -S "$tap_dir/notify"
+export NOTIFY_SOCKET=$tap_dir/notify WATCHDOG_USEC=1500000
+md_start
+unset NOTIFY_SOCKET WATCHDOG_USEC
+said() { grep -q "$1" "$tap_dir/notified"; }
+ok "systemd is told READY" wait_for 10 said READY=1
+ok "and how things are" wait_for 10 said "STATUS=.*generation 1.10"
+ok "and that all live" wait_for 10 said WATCHDOG=1
+read -r supervisor apply sync <<<"$(md_pids)"
+kill -STOP "$sync"
+read -rt 2 <> <(:)
+: >"$tap_dir/notified"
+read -rt 3 <> <(:)
+not_ok "a process that hangs holds the watchdog back" said WATCHDOG=1
+kill -CONT "$sync"
+
+# --- idle -------------------------------------------------------------------
+# shellcheck disable=SC2046
+ticks() { awk '{ n += $14 + $15 } END { print n + 0 }' $(printf '/proc/%s/stat ' $(md_pids)); }
+# shellcheck disable=SC2046
+rss() { awk '/^VmRSS/ { n += $2 } END { print n }' $(printf '/proc/%s/status ' $(md_pids)); }
+before=$(ticks)
+read -rt 5 <> <(:)
+used=$(($(ticks) - before))
+diag "idle: $(rss) kB resident in three processes, $used ticks of 500"
+ok "idle, all three take under 20 MB" [ "$(rss)" -lt 20000 ]
+ok "and under 2 % of a core" [ "$used" -lt 10 ]
+ok "told to end, it ends with status 0" md_stop
