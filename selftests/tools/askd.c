@@ -8,6 +8,10 @@
  * askd kernel status | arm SCOPE MODE [CONFIRM_S] | disarm | confirm
  *
  * The same of the kernel module, without merlond.
+ *
+ * askd watermark FILE
+ *
+ * What merlond will not go below, as EPOCH.SERIAL.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -164,6 +168,16 @@ static int ask_daemon(const char *path, int argc, char **argv)
 	return code ? 1 : 0;
 }
 
+static int print_watermark(const char *path)
+{
+	struct ml_watermark watermark;
+
+	if (ml_watermark_read(path, &watermark, &error))
+		return fail();
+	printf("%ju.%ju\n", (uintmax_t)watermark.epoch, (uintmax_t)watermark.serial);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	const char *path = ML_DAEMON_SOCKET;
@@ -177,6 +191,8 @@ int main(int argc, char **argv)
 		return 2;
 	if (!strcmp(argv[1], "kernel"))
 		return ask_kernel(argc - 2, argv + 2);
+	if (!strcmp(argv[1], "watermark") && argc == 3)
+		return print_watermark(argv[2]);
 	if (!strcmp(argv[1], "raw") && argc == 3)
 		return ask_raw(path, argv[2]);
 	return ask_daemon(path, argc - 1, argv + 1);

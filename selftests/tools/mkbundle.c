@@ -10,6 +10,9 @@
  *   scope=tunnels tunnel=wg0
  *   allow=icmp|tcp|all|none                 what may pass, from anybody to anybody
  *   hosts=0                                 addresses in a rule that denies, for size
+ *   image=good|bad                          bad: well signed, and refused by the kernel
+ *   count=N                                 as many, with rising serials; a '%' in OUT is
+ *                                           the serial; allow=turns: icmp and all in turn
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -27,12 +30,13 @@
 #include "rules.h"
 
 static struct {
-	const char *network, *node, *scope, *tunnel, *allow;
-	long long seed, epoch, serial, issued, not_before, expires, hosts;
+	const char *network, *node, *scope, *tunnel, *allow, *image;
+	long long seed, epoch, serial, issued, not_before, expires, hosts, count;
 } wish = {
 	.network = "testnet", .node = "gate", .scope = "tunnels", .tunnel = "wg0",
-	.allow = "icmp", .seed = 1, .epoch = 1, .serial = 1, .issued = -60,
-	.not_before = -60, .expires = 86400,
+	.allow = "icmp",
+	.image = "good", .seed = 1, .epoch = 1, .serial = 1, .issued = -60,
+	.not_before = -60, .expires = 86400, .count = 1,
 };
 
 static struct ml_error error;
@@ -63,10 +67,11 @@ static const struct {
 } names[] = {
 	{ "network", &wish.network, NULL }, { "node", &wish.node, NULL },
 	{ "scope", &wish.scope, NULL }, { "tunnel", &wish.tunnel, NULL },
-	{ "allow", &wish.allow, NULL }, { "seed", NULL, &wish.seed },
+	{ "allow", &wish.allow, NULL }, { "image", &wish.image, NULL }, { "seed", NULL, &wish.seed },
 	{ "epoch", NULL, &wish.epoch }, { "serial", NULL, &wish.serial },
 	{ "issued", NULL, &wish.issued }, { "notBefore", NULL, &wish.not_before },
 	{ "expires", NULL, &wish.expires }, { "hosts", NULL, &wish.hosts },
+	{ "count", NULL, &wish.count },
 };
 
 static void take_wish(const char *text)
@@ -112,16 +117,23 @@ static void add_rule(struct ml_ruleset *ruleset, enum merlon_action action, uint
 	rule->line = 1;
 }
 
+static const char *allowed(void)
+{
+	if (strcmp(wish.allow, "turns"))
+		return wish.allow;
+	return wish.serial % 2 ? "icmp" : "all";
+}
+
 static void allow(struct ml_ruleset *ruleset)
 {
 	struct ml_rule *rule = &ruleset->rules[ruleset->rule_count];
 
-	if (!strcmp(wish.allow, "none"))
+	if (!strcmp(allowed(), "none"))
 		return;
 	add_rule(ruleset, MERLON_ACTION_ALLOW, 0);
-	if (!strcmp(wish.allow, "all")) {
+	if (!strcmp(allowed(), "all")) {
 		add_service(rule, ML_PROTOCOL_ANY, 65535);
-	} else if (!strcmp(wish.allow, "tcp")) {
+	} else if (!strcmp(allowed(), "tcp")) {
 		add_service(rule, IPPROTO_TCP, 65535);
 	} else {
 		add_service(rule, IPPROTO_ICMP, 255);
@@ -176,6 +188,8 @@ static struct ml_bytes image_of(const struct ml_ruleset *ruleset)
 	size_t length;
 
 	need(ml_image_compile(ruleset, &bytes, &length, &error));
+	if (!strcmp(wish.image, "bad"))
+		bytes[length - 1] = 1;	/* a byte of the last rule that must be 0 */
 	return (struct ml_bytes){ bytes, length };
 }
 
@@ -225,6 +239,20 @@ static void write_bundle(const char *path)
 	need(ml_file_write_atomic(path, bytes, length, 0600, &error));
 }
 
+static void write_bundles(const char *path)
+{
+	const char *percent = strchr(path, '%');
+	char name[4096];
+
+	for (; wish.count > 0; wish.count--, wish.serial++) {
+		snprintf(name, sizeof(name), "%s", path);
+		if (percent)
+			snprintf(name, sizeof(name), "%.*s%lld%s", (int)(percent - path), path,
+				 wish.serial, percent + 1);
+		write_bundle(name);
+	}
+}
+
 static void write_trust(const char *path)
 {
 	struct ml_trust trust = { .key_count = 1 };
@@ -256,6 +284,6 @@ int main(int argc, char **argv)
 	if (ends_with(argv[1], "trust.json"))
 		write_trust(argv[1]);
 	else
-		write_bundle(argv[1]);
+		write_bundles(argv[1]);
 	return 0;
 }

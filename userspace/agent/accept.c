@@ -99,13 +99,25 @@ static int verify(struct apply *apply, struct ml_bytes file, struct ml_bundle *r
 	return 0;
 }
 
-/* Dates alone: for what was accepted before. */
+/*
+ * Dates alone, for what was accepted before: that was at its not-before or
+ * later, so it is not earlier now, whatever the clock says since the reboot.
+ */
 static int judge_dates(const struct apply *apply, const struct ml_statement *statement,
 		       uint64_t *ret_lifetime, struct ml_error *error)
 {
 	struct ml_watermark none = { .floor = apply->watermark.floor };
 
+	if (none.floor < statement->not_before)
+		none.floor = statement->not_before;
 	return ml_statement_judge(statement, &none, time(NULL), ret_lifetime, error);
+}
+
+static bool holds(const struct ml_kernel_status *status, const struct ml_bundle *bundle)
+{
+	return status->has_generation && status->epoch == bundle->statement.epoch &&
+	       status->serial == bundle->statement.serial &&
+	       !memcmp(status->digest, bundle->image_digest, sizeof(status->digest));
 }
 
 static bool in_force(struct apply *apply, const struct ml_bundle *bundle)
@@ -113,9 +125,7 @@ static bool in_force(struct apply *apply, const struct ml_bundle *bundle)
 	struct ml_kernel_status status;
 
 	report_kernel(apply, &status);
-	return status.has_generation && status.epoch == bundle->statement.epoch &&
-	       status.serial == bundle->statement.serial &&
-	       !memcmp(status.digest, bundle->image_digest, sizeof(status.digest));
+	return holds(&status, bundle);
 }
 
 /* Exactly the watermark's serial: a repeat, or another document under its number. */
@@ -171,7 +181,7 @@ static int put_into_kernel(struct apply *apply, const struct ml_bundle *bundle,
 	generation.lifetime_ms = lifetime * 1000;
 	if (status.max_lifetime_ms && generation.lifetime_ms > status.max_lifetime_ms)
 		generation.lifetime_ms = status.max_lifetime_ms;
-	if (in_force(apply, bundle))
+	if (holds(&status, bundle))
 		return KNOWN;
 	if (status.has_generation &&
 	    !memcmp(status.digest, generation.digest, sizeof(status.digest))) {

@@ -63,26 +63,33 @@ static int seal(int from)
 	return code ? code : fd;
 }
 
-/* A link, a pipe or a device in the inbox is nobody's bundle. */
-static int open_letter(const char *name, struct letter *letter)
+static int open_letter(const char *name)
 {
 	int fd = open(name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
-	struct stat status;
 	int code;
 
 	if (fd < 0)
 		return -errno;
-	if (fstat(fd, &status))
-		code = -errno;
-	else if (!S_ISREG(status.st_mode))
-		code = -EINVAL;
-	else
-		code = seal(fd);
+	code = seal(fd);
 	close(fd);
+	return code;
+}
+
+/*
+ * What is taken away later must be what was looked at: so it is identified
+ * first. Should another file take its name in between, that one comes back.
+ */
+static int identify(const char *name, struct letter *letter)
+{
+	struct stat status;
+
+	if (lstat(name, &status))
+		return -errno;
 	snprintf(letter->name, sizeof(letter->name), "%s", name);
 	letter->device = status.st_dev;
 	letter->inode = status.st_ino;
-	return code;
+	/* A link, a pipe or a device in the inbox is nobody's bundle. */
+	return S_ISREG(status.st_mode) ? 0 : -EINVAL;
 }
 
 /* ------------------------------------------------------------------ outcome */
@@ -163,14 +170,17 @@ static void post(struct sync *sync, struct letter *letter, int fd)
 static void deliver(struct sync *sync, const char *name)
 {
 	struct letter *letter;
+	int code;
 
 	if (fnmatch("*.bundle", name, FNM_PERIOD))
 		return;
 	letter = calloc(1, sizeof(*letter));
-	if (letter)
-		post(sync, letter, open_letter(name, letter));
-	else
+	if (!letter) {
 		try_again();
+		return;
+	}
+	code = identify(name, letter);
+	post(sync, letter, code ? code : open_letter(name));
 }
 
 /* ---------------------------------------------------------------- watching */
