@@ -68,7 +68,7 @@ static struct notifier_block notifier = {
 };
 
 /* Tells of the devices that are there already, too. */
-int merlon_device_setup(void)
+int __init merlon_device_setup(void)
 {
 	return register_netdevice_notifier(&notifier);
 }

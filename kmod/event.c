@@ -15,7 +15,7 @@
 
 static const struct genl_family *family;
 
-void merlon_event_setup(const struct genl_family *of)
+void __init merlon_event_setup(const struct genl_family *of)
 {
 	family = of;
 }

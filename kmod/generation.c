@@ -6,6 +6,8 @@
  * (not cleared) under RTNL too, so that no device comes or goes between the
  * filling of its table of devices and its publication. RTNL is the outer lock.
  */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
 #include <linux/hrtimer.h>
 #include <linux/mm.h>
 #include <linux/netdevice.h>
@@ -536,7 +538,7 @@ void merlon_generation_clean(struct merlon_net *mn)
 	mutex_unlock(&mn->lock);
 }
 
-int merlon_generation_setup(void)
+int __init merlon_generation_setup(void)
 {
 	reaper = alloc_workqueue("merlon", WQ_UNBOUND, 0);
 	return reaper ? 0 : -ENOMEM;

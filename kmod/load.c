@@ -375,7 +375,7 @@ void merlon_load_clean(struct merlon_net *mn)
 	mutex_unlock(&mn->load_lock);
 }
 
-int merlon_load_setup(void)
+int __init merlon_load_setup(void)
 {
 	return netlink_register_notifier(&notifier);
 }

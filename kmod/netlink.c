@@ -3,9 +3,13 @@
  * The generic netlink family: what each command takes, and arming.
  *
  * Every command has a policy of its own, so that an attribute which another
- * command takes is refused too. GENL_ADMIN_PERM is CAP_NET_ADMIN in the initial
+ * command takes is refused too. What generic netlink refuses before it comes
+ * to a command (an unknown one, a lack of permission) it refuses in its own
+ * words, or none. GENL_ADMIN_PERM is CAP_NET_ADMIN in the initial
  * user namespace, for dumps as well; compat.h says how listening is guarded.
  */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
 #include <linux/cred.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
@@ -73,6 +77,24 @@ static const struct nla_policy explain_policy[] = {
 
 /* ------------------------------------------------------------------ arming */
 
+static const char * const missing[__MERLON_A_MAX] = {
+	[MERLON_A_SCOPE] = "SCOPE is missing",
+	[MERLON_A_MODE] = "MODE is missing",
+	[MERLON_A_WHY] = "WHY is missing: disarming wants a reason, for the log",
+	[MERLON_A_EPOCH] = "EPOCH is missing",
+	[MERLON_A_SERIAL] = "SERIAL is missing",
+	[MERLON_A_LIFETIME_MS] = "LIFETIME_MS is missing",
+	[MERLON_A_IMAGE_BYTES] = "IMAGE_BYTES is missing",
+	[MERLON_A_DIGEST] = "DIGEST is missing",
+	[MERLON_A_OFFSET] = "OFFSET is missing",
+	[MERLON_A_DATA] = "DATA is missing",
+	[MERLON_A_FAMILY] = "FAMILY is missing",
+	[MERLON_A_SOURCE] = "SOURCE is missing",
+	[MERLON_A_DESTINATION] = "DESTINATION is missing",
+	[MERLON_A_PROTOCOL] = "PROTOCOL is missing",
+	[MERLON_A_SELECTOR] = "SELECTOR is missing",
+};
+
 int merlon_netlink_require(struct genl_info *info, const u8 *wanted, size_t count)
 {
 	size_t i;
@@ -80,7 +102,7 @@ int merlon_netlink_require(struct genl_info *info, const u8 *wanted, size_t coun
 	for (i = 0; i < count; i++) {
 		if (!GENL_REQ_ATTR_CHECK(info, wanted[i]))
 			continue;
-		NL_SET_ERR_MSG(info->extack, "an attribute that this command needs is missing");
+		merlon_compat_refuse(info->extack, missing[wanted[i]]);
 		return -EINVAL;
 	}
 	return 0;
@@ -145,11 +167,10 @@ static int disarm(struct sk_buff *skb, struct genl_info *info)
 	if (err)
 		return err;
 	mutex_lock(&mn->lock);
-	err = merlon_net_disarm(mn, info->extack);
-	if (!err)
-		log_change(mn, "disarmed", info->attrs[MERLON_A_WHY]);
+	merlon_net_disarm(mn);
+	log_change(mn, "disarmed", info->attrs[MERLON_A_WHY]);
 	mutex_unlock(&mn->lock);
-	return err;
+	return 0;
 }
 
 /* ------------------------------------------------------------------ family */
@@ -256,7 +277,7 @@ struct genl_family merlon_netlink_family __ro_after_init = {
 int __init merlon_netlink_setup(void)
 {
 	merlon_event_setup(&merlon_netlink_family);
-	return genl_register_family(&merlon_netlink_family);
+	return merlon_compat_register(&merlon_netlink_family);
 }
 
 void merlon_netlink_teardown(void)

@@ -2,6 +2,7 @@
 #include <linux/mutex.h>
 #include <linux/socket.h>
 #include <net/genetlink.h>
+#include <net/sock.h>
 
 #include <linux/merlon.h>
 

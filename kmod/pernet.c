@@ -6,6 +6,8 @@
  * An armed namespace holds a reference to the module, so that it cannot be
  * unloaded without force.
  */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
 #include <linux/math64.h>
 #include <linux/module.h>
 #include <linux/netdevice.h>
@@ -200,22 +202,17 @@ u32 merlon_net_confirm_left(const struct merlon_net *mn)
 	return left > 0 ? div_u64(left - 1, NSEC_PER_SEC) + 1 : 1;
 }
 
-/* Under merlon_net.lock. The generation is forgotten. Return: 0 or -EALREADY. */
-int merlon_net_disarm(struct merlon_net *mn, struct netlink_ext_ack *extack)
+/* Under merlon_net.lock. The generation is forgotten, armed or not. */
+void merlon_net_disarm(struct merlon_net *mn)
 {
 	static const struct merlon_arming disarmed;
 
 	lockdep_assert_held(&mn->lock);
-	if (mn->mode == MERLON_MODE_UNSPEC && !merlon_generation_get(mn)) {
-		NL_SET_ERR_MSG(extack, "nothing is armed here, and nothing loaded");
-		return -EALREADY;
-	}
 	set_confirm(mn, NULL, 0);
 	change(mn, &disarmed);
 	/* ORDER: the hooks are gone, so nobody sees a lockdown on the way out. */
 	merlon_generation_forget(mn);
 	merlon_event_state(mn);
-	return 0;
 }
 
 static enum hrtimer_restart confirm_timeout(struct hrtimer *timer)
@@ -317,7 +314,7 @@ static struct pernet_operations net_ops = {
 	.size = sizeof(struct merlon_net),
 };
 
-int merlon_net_setup(void)
+int __init merlon_net_setup(void)
 {
 	return register_pernet_subsys(&net_ops);
 }

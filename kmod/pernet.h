@@ -104,6 +104,6 @@ int merlon_net_arm(struct merlon_net *mn, const struct merlon_arming *arming,
 		   u32 confirm_s, struct netlink_ext_ack *extack);
 int merlon_net_confirm(struct merlon_net *mn, struct netlink_ext_ack *extack);
 u32 merlon_net_confirm_left(const struct merlon_net *mn);
-int merlon_net_disarm(struct merlon_net *mn, struct netlink_ext_ack *extack);
+void merlon_net_disarm(struct merlon_net *mn);
 
 #endif
