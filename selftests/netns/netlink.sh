@@ -1,4 +1,4 @@
-cd "$tap_dir" && chmod 755 . || bail "no directory"#!/bin/bash
+cd "$tap_dir" && chmod 755 . || bail "no directory"
 # SPDX-License-Identifier: GPL-2.0
 # timeout: 300
 # The netlink family: each command, good and bad. One namespace, "a", with a
@@ -7,7 +7,7 @@ cd "$tap_dir" && chmod 755 . || bail "no directory"#!/bin/bash
 . "$(dirname "$0")/../lib/tap.sh"
 PATH=$PATH:$(cd "$(dirname "$0")/../../build/user/tools" && pwd)
 
-cd "$tap_dir" || bail "no directory"
+cd "$tap_dir" && chmod 755 . || bail "no directory"
 modprobe -r merlon 2>/dev/null
 serial=0
 umask 022
