@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 int ml_policy_fail_at(struct policy_reader *reader, int code, unsigned int line,
 		      unsigned int column, const char *format, ...)
@@ -189,6 +190,23 @@ int ml_policy_read_protocol(struct policy_reader *reader, const struct ml_hujson
 			   "or another name, or a number from 1 to 255", *ret);
 }
 
+/* No packet carries an IPv4-mapped address; whoever writes one means the IPv4 address. */
+int ml_policy_check_prefix(struct policy_reader *reader, const struct ml_prefix *prefix,
+			   const struct ml_hujson_value *value)
+{
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+	struct ml_prefix meant = { .family = AF_INET };
+	char text[ML_PREFIX_TEXT];
+
+	if (prefix->family != AF_INET6 || prefix->length < 96 ||
+	    memcmp(prefix->address, mapped, sizeof(mapped)) != 0)
+		return 0;
+	meant.length = prefix->length - 96;
+	memcpy(meant.address, prefix->address + 12, 4);
+	return policy_fail(reader, value, "an IPv4 address written as IPv6; expected %s",
+			   ml_prefix_format(&meant, text));
+}
+
 int ml_policy_read_prefix(struct policy_reader *reader, const char *text,
 			  const struct ml_hujson_value *value, struct ml_prefix *ret)
 {
@@ -201,7 +219,7 @@ int ml_policy_read_prefix(struct policy_reader *reader, const char *text,
 	if (err)
 		return policy_fail(reader, value, "\"%.64s\" is not an address; expected for example "
 				   "192.0.2.1, 192.0.2.0/24 or 2001:db8::/32", text);
-	return 0;
+	return ml_policy_check_prefix(reader, ret, value);
 }
 
 bool ml_policy_name_valid(const char *name)

@@ -181,8 +181,11 @@ static int literal_read(struct policy_reader *reader, const struct selector *sel
 
 	if (err == -ERANGE)
 		return ml_policy_read_prefix(reader, selector->text, selector->value, &prefix);
-	if (!err)
-		return literal_keep(reader, ml_prefix_format(&prefix, canonical), &prefix, 1, ret);
+	if (!err) {
+		err = ml_policy_check_prefix(reader, &prefix, selector->value);
+		return err ? err : literal_keep(reader, ml_prefix_format(&prefix, canonical),
+						&prefix, 1, ret);
+	}
 	if (ml_range_parse(selector->text, &range))
 		return 1;
 	return range_read(reader, range, ret);

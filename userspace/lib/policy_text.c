@@ -57,24 +57,28 @@ static bool needs_escape(unsigned char c)
 	return c < 0x20 || c == '"' || c == '\\';
 }
 
+static void escape_add(struct ml_text *text, unsigned char c)
+{
+	char escape[8];
+
+	snprintf(escape, sizeof(escape), c < 0x20 ? "\\u%04x" : "\\%c", c);
+	ml_text_add(text, escape);
+}
+
 void ml_text_json(struct ml_text *text, const char *string)
 {
-	const char *plain = string;
+	size_t plain = 0;
 
 	ml_text_add_bytes(text, "\"", 1);
-	for (; *string; string++) {
-		unsigned char c = (unsigned char)*string;
-
-		if (!needs_escape(c))
-			continue;
-		ml_text_add_bytes(text, plain, (size_t)(string - plain));
-		if (c < 0x20)
-			ml_text_format(text, "\\u%04x", c);
-		else
-			ml_text_format(text, "\\%c", c);
-		plain = string + 1;
+	while (*string) {
+		while (string[plain] && !needs_escape((unsigned char)string[plain]))
+			plain++;
+		ml_text_add_bytes(text, string, plain);
+		string += plain;
+		plain = 0;
+		if (*string)
+			escape_add(text, (unsigned char)*string++);
 	}
-	ml_text_add_bytes(text, plain, (size_t)(string - plain));
 	ml_text_add_bytes(text, "\"", 1);
 }
 

@@ -30,6 +30,8 @@ static bool host_bits_clear(struct ml_prefix *prefix)
 	unsigned int bytes = ml_family_bits(prefix->family) / 8;
 	bool any = false;
 
+	if (ml_prefix_is_host(prefix))
+		return false;
 	for (unsigned int i = 0; i < bytes; i++) {
 		unsigned int kept = prefix->length <= i * 8 ? 0 : prefix->length - i * 8;
 		uint8_t mask = kept >= 8 ? 0xff : (uint8_t)(0xff00 >> kept);

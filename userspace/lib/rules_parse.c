@@ -281,26 +281,33 @@ static int root_check(const struct parse *parse)
 	return 0;
 }
 
-/* Each rule's text and id, which ascend. */
+/* A rule's text and id; @text is room that is used again. */
+static int text_make(const struct parse *parse, struct ml_rule *rule, struct ml_text *text)
+{
+	text->length = 0;
+	ml_rules_text(parse->ruleset, rule, text);
+	if (text->failed)
+		return no_memory(parse);
+	rule->id = ml_rule_id(text->data, text->length);
+	rule->text = strdup(text->data);
+	return rule->text ? 0 : no_memory(parse);
+}
+
 static int texts_make(const struct parse *parse)
 {
 	struct ml_ruleset *ruleset = parse->ruleset;
+	struct ml_text text = { 0 };
+	int err = 0;
 
-	for (size_t i = 0; i < ruleset->rule_count; i++) {
+	for (size_t i = 0; !err && i < ruleset->rule_count; i++) {
 		struct ml_rule *rule = &ruleset->rules[i];
-		struct ml_text text = { 0 };
 
-		ml_rules_text(ruleset, rule, &text);
-		if (text.failed) {
-			ml_text_clean(&text);
-			return no_memory(parse);
-		}
-		rule->text = text.data;
-		rule->id = ml_rule_id(text.data, text.length);
-		if (!rule->id || (i && rule[-1].id >= rule->id))
-			return fail(parse, "rule %zu is not behind the one before it", i);
+		err = text_make(parse, rule, &text);
+		if (!err && (!rule->id || (i && rule[-1].id >= rule->id)))
+			err = fail(parse, "rule %zu is not behind the one before it", i);
 	}
-	return 0;
+	ml_text_clean(&text);
+	return err;
 }
 
 /* ORDER: rules name sets. */
