@@ -101,7 +101,7 @@ size_t merlon_tables_bytes(const struct merlon_tables *tables);
  */
 struct merlon_trace {
 	u32 source_class, destination_class, service;
-	u32 shape, base, slot;
+	u32 shape, slot;
 	bool pair_listed;	/* a pair, not a class's own row */
 	u8 source_tunnel, destination_tunnel;
 	u32 verdict;

@@ -44,7 +44,6 @@ void merlon_classify_trace(const struct merlon_tables *tables, u8 family,
 	row = merlon_row_find(tables, ret->source_class, ret->destination_class);
 	slots = row->slots & ~MERLON_ROW_OWN;
 	ret->shape = slots / tables->nr_services;
-	ret->base = row->base;
 	ret->slot = tables->slots[slots + ret->service];
 	ret->verdict = merlon_row_verdict(tables, row, ret->service);
 }

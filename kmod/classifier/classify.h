@@ -50,7 +50,7 @@ merlon_ends6(const struct merlon_tables *tables, const u8 *address)
 	const u64 second = merlon_env_load64(address + 8);
 	const struct merlon_slot6 *slot;
 
-	slot = &tables->hosts6[merlon_hash6(&tables->hash6, first, second)];
+	slot = &tables->hosts6[merlon_hash6(&tables->hash6, tables->factor6, first, second)];
 	while ((slot->address[1] != second || slot->address[0] != first) &&
 	       slot->ends.source)
 		slot++;
@@ -98,9 +98,11 @@ merlon_row_find(const struct merlon_tables *tables, u32 source, u32 destination)
 static __always_inline u32 merlon_row_verdict(const struct merlon_tables *tables,
 					      const struct merlon_row *row, u32 service)
 {
-	u32 slots = row->slots & ~MERLON_ROW_OWN;
+	u32 slot = tables->slots[(row->slots & ~MERLON_ROW_OWN) + service];
 
-	return tables->verdicts[row->base + tables->slots[slots + service]];
+	if (likely(row->base & MERLON_ROW_SINGLE))
+		return slot ? row->base & ~MERLON_ROW_SINGLE : tables->unmatched;
+	return tables->verdicts[row->base + slot];
 }
 
 static __always_inline u32 merlon_classify(const struct merlon_tables *tables,

@@ -126,6 +126,7 @@ static int verdicts_build(struct merlon_tables *tables, const struct merlon_view
 	if (!verdicts)
 		return no_memory(fault, MERLON_SECTION_VERDICTS);
 	tables->verdicts = verdicts;
+	tables->unmatched = MERLON_VERDICT(unmatched, 0);
 	for (i = 0; i < n; i++) {
 		if (merlon_env_interrupted_at(i))
 			return merlon_fault_set(fault, -EINTR, MERLON_SECTION_VERDICTS,
@@ -135,6 +136,30 @@ static int verdicts_build(struct merlon_tables *tables, const struct merlon_view
 					     unmatched, rule);
 	}
 	return 0;
+}
+
+/* ---------------------------------------------------------------------- rows */
+
+/* A list is 0, then the rules of slots 1 and up, none of which is 0. */
+static bool single(const struct merlon_view *view, u32 base)
+{
+	u32 n = view->count[MERLON_SECTION_VERDICTS];
+
+	return base + 1 < n && view->verdicts[base + 1] &&
+	       (base + 2 == n || !view->verdicts[base + 2]);
+}
+
+struct merlon_row merlon_row_of(const struct merlon_tables *tables,
+				const struct merlon_view *view, __le32 shape, __le32 base)
+{
+	struct merlon_row row = {
+		.slots = le32_to_cpu(shape) * view->nr_services,
+		.base = le32_to_cpu(base),
+	};
+
+	if (single(view, row.base))
+		row.base = MERLON_ROW_SINGLE | tables->verdicts[row.base + 1];
+	return row;
 }
 
 /* ------------------------------------------------------------------- classes */
@@ -156,8 +181,7 @@ static int classes_build(struct merlon_tables *tables, const struct merlon_view 
 			return merlon_fault_set(fault, -EINTR, MERLON_SECTION_CLASSES,
 						i, "interrupted by a signal");
 		class = &view->classes[i];
-		rows[i].slots = le32_to_cpu(class->shape) * view->nr_services;
-		rows[i].base = le32_to_cpu(class->base);
+		rows[i] = merlon_row_of(tables, view, class->shape, class->base);
 		if (le32_to_cpu(class->flags) & MERLON_CLASS_F_ROW)
 			rows[i].slots |= MERLON_ROW_OWN;
 	}
@@ -180,13 +204,13 @@ static void tables_note(struct merlon_tables *tables, const struct merlon_view *
 int merlon_tables_build(const struct merlon_view *view,
 			struct merlon_tables **ret, struct merlon_fault *fault)
 {
-	/* ORDER: verdicts copy the actions of the rules. */
+	/* ORDER: verdicts copy the actions of rules, and rows copy verdicts. */
 	static int (*const builds[])(struct merlon_tables *tables,
 				     const struct merlon_view *view,
 				     struct merlon_fault *fault) = {
+		rules_build, verdicts_build, classes_build, merlon_pairs_build,
 		merlon_hosts4_build, merlon_hosts6_build, merlon_nets4_build,
-		merlon_nets6_build, merlon_pairs_build, services_build,
-		slots_build, rules_build, verdicts_build, classes_build,
+		merlon_nets6_build, services_build, slots_build,
 	};
 	struct merlon_tables *tables;
 	u32 i;

@@ -35,13 +35,17 @@ struct merlon_slot6 {
 	struct merlon_ends ends;
 };
 
-/* Where a row's slots and verdicts start. */
+/*
+ * Where a row's slots and verdicts start. Most rows have one rule: its verdict
+ * stands in the row itself, which saves a cache line that no other row shares.
+ */
 struct merlon_row {
 	u32 slots;		/* shape * services; MERLON_ROW_OWN */
-	u32 base;
+	u32 base;		/* or MERLON_ROW_SINGLE and the verdict of slot 1 */
 };
 
 #define MERLON_ROW_OWN		0x80000000u	/* destination class with F_ROW */
+#define MERLON_ROW_SINGLE	0x08000000u	/* above any base, unused by verdicts */
 
 struct merlon_slot_pair {
 	u64 key;		/* source << 32 | destination, or MERLON_PAIR_NONE */
@@ -70,21 +74,26 @@ struct merlon_nets {
 };
 
 struct merlon_hash {
-	u64 factor[2];		/* the second only for IPv6 */
+	u64 factor;
 	u32 size;		/* homes */
 	u32 room;		/* slots, homes and those behind them */
 };
 
 struct merlon_tables {
-	/* What a verdict reads comes first: two cache lines. */
+	/* What a verdict reads comes first: two cache lines, one but for IPv6 and misses. */
 	const struct merlon_slot4 *hosts4;
-	const struct merlon_slot6 *hosts6;
+	struct merlon_hash hash4;
 	const struct merlon_slot_pair *pairs;
+	struct merlon_hash hash_pairs;
 	const u16 *services;
 	const u16 *slots;
+
 	const u32 *verdicts;
+	u32 unmatched;		/* verdict where no rule speaks */
 	const struct merlon_row *sources, *destinations;
-	struct merlon_hash hash4, hash6, hash_pairs;
+	const struct merlon_slot6 *hosts6;
+	struct merlon_hash hash6;
+	u64 factor6;		/* of the second half of an address */
 
 	struct merlon_nets nets4, nets6;
 	struct merlon_protocol protocols[256];
@@ -108,6 +117,7 @@ int merlon_hosts4_build(struct merlon_tables *tables, const struct merlon_view *
 			struct merlon_fault *fault);
 int merlon_hosts6_build(struct merlon_tables *tables, const struct merlon_view *view,
 			struct merlon_fault *fault);
+/* ORDER: rows, of pairs and classes, copy verdicts. */
 int merlon_pairs_build(struct merlon_tables *tables, const struct merlon_view *view,
 		       struct merlon_fault *fault);
 int merlon_nets4_build(struct merlon_tables *tables, const struct merlon_view *view,
@@ -124,6 +134,10 @@ static inline int merlon_fault_set(struct merlon_fault *fault, int code,
 	return code;
 }
 
+/* A row as tables keep it. */
+struct merlon_row merlon_row_of(const struct merlon_tables *tables,
+				const struct merlon_view *view, __le32 shape, __le32 base);
+
 /* The slot where a probe for @product starts. */
 static __always_inline u32 merlon_hash_home(const struct merlon_hash *hash, u64 product)
 {
@@ -132,18 +146,18 @@ static __always_inline u32 merlon_hash_home(const struct merlon_hash *hash, u64 
 
 static __always_inline u32 merlon_hash4(const struct merlon_hash *hash, u32 address)
 {
-	return merlon_hash_home(hash, address * hash->factor[0]);
+	return merlon_hash_home(hash, address * hash->factor);
 }
 
-static __always_inline u32 merlon_hash6(const struct merlon_hash *hash, u64 first, u64 second)
+static __always_inline u32 merlon_hash6(const struct merlon_hash *hash, u64 factor6,
+					u64 first, u64 second)
 {
-	return merlon_hash_home(hash, first * hash->factor[0] +
-				      second * hash->factor[1]);
+	return merlon_hash_home(hash, first * hash->factor + second * factor6);
 }
 
 static __always_inline u32 merlon_hash_pair(const struct merlon_hash *hash, u64 key)
 {
-	return merlon_hash_home(hash, key * hash->factor[0]);
+	return merlon_hash_home(hash, key * hash->factor);
 }
 
 #endif

@@ -2,86 +2,162 @@
 /*
  * The three hash tables: hosts of each family, and pairs.
  *
- * Factors are tried in turn until the keys lie well: no probe longer than
- * PROBE_MAX, and no more than DISTANCE_MEAN slots from home on average. The
- * first does for all but contrived keys, and those cost a bounded number of
- * attempts and a refusal, never a long probe.
+ * How well a factor spreads the keys depends on the keys: addresses that were
+ * given out in sequence can lie without a single collision, or in heaps. So a
+ * few factors are compared by how many keys would share a home, at a fraction
+ * of the cost of filling, and the best is taken. Should its table be crowded
+ * all the same (a probe longer than PROBE_MAX, or more than DISTANCE_MEAN slots
+ * from home on average), the others get their turn. Contrived keys cost a
+ * bounded number of attempts and a refusal, never a long probe.
  */
 #include "tables.h"
 
 #define PROBE_MAX	256u
 #define DISTANCE_MEAN	2u
+#define COMPARED	4u	/* factors: with random keys more change little */
+#define GOOD_ENOUGH	16u	/* one shared home for so many keys */
 
 static const u64 factors[] = {
 	0x9e3779b97f4a7c15ull, 0xbf58476d1ce4e5b9ull, 0x94d049bb133111ebull,
-	0xd6e8feb86659fd93ull, 0xff51afd7ed558ccdull, 0xc4ceb9fe1a85ec53ull,
-	0xa0761d6478bd642full, 0xe7037ed1a0b428dbull, 0x8ebc6af09c88c6e3ull,
+	0xe7037ed1a0b428dbull, 0xa0761d6478bd642full, 0xd6e8feb86659fd93ull,
+	0xc4ceb9fe1a85ec53ull, 0xff51afd7ed558ccdull, 0x8ebc6af09c88c6e3ull,
 	0xc2b2ae3d27d4eb4full,
 };
 
-#define ATTEMPTS (ARRAY_SIZE(factors) - 1)
+#define FACTORS (ARRAY_SIZE(factors) - 1)
 
 struct fill {
+	struct merlon_tables *tables;
 	const struct merlon_view *view;
-	const struct merlon_hash *hash;
-	void *slots;
-	u32 reach;		/* longest distance from home */
+	struct merlon_hash *hash;
+	struct merlon_fault *fault;
+	u8 *slots;
+	u32 *homes;		/* bitmap */
+	u32 n;
 };
 
-/* Puts record @i in its place. Return: distance from home; above reach: none. */
-typedef u32 place_t(const struct fill *fill, u32 i);
+/* What the three tables differ in. */
+struct kind {
+	u32 section;
+	size_t slot_size;
+	int empty;		/* each byte of an empty slot */
+	u32 (*home)(const struct fill *fill, u32 i);
+	/* Writes record @i to a slot, or says that the slot is taken. */
+	bool (*put)(const struct fill *fill, u32 i, void *slot);
+};
 
-/* @homes for @n keys, and room for the probes that start at the last of them. */
-static void hash_size(struct merlon_hash *hash, u32 n, u32 homes)
+static int interrupted(const struct fill *fill, u32 section, u32 i)
 {
-	hash->size = homes ? homes : 1;
-	hash->room = hash->size + (n < PROBE_MAX ? n : PROBE_MAX) + 1;
+	return merlon_fault_set(fill->fault, -EINTR, section, i, "interrupted by a signal");
 }
 
-static __always_inline int fill_once(const struct fill *fill, u32 n, place_t *place)
+static void take_factor(const struct fill *fill, u32 section, u32 i)
 {
-	u64 total = 0, budget = (u64)DISTANCE_MEAN * n + PROBE_MAX;
-	u32 i, distance;
+	fill->hash->factor = factors[i];
+	if (section == MERLON_SECTION_HOSTS6)
+		fill->tables->factor6 = factors[i + 1];
+}
 
-	for (i = 0; i < n; i++) {
+/* How many keys find their home taken. */
+static __always_inline int crowding(const struct fill *fill, const struct kind *kind, u32 *ret)
+{
+	u32 i, home, shared = 0;
+
+	memset(fill->homes, 0, ((size_t)fill->hash->size / 32 + 1) * sizeof(*fill->homes));
+	for (i = 0; i < fill->n; i++) {
 		if (merlon_env_interrupted_at(i))
-			return -EINTR;
-		distance = place(fill, i);
+			return interrupted(fill, kind->section, i);
+		home = kind->home(fill, i);
+		shared += fill->homes[home / 32] >> home % 32 & 1;
+		fill->homes[home / 32] |= 1u << home % 32;
+	}
+	*ret = shared;
+	return 0;
+}
+
+static __always_inline int best_factor(const struct fill *fill, const struct kind *kind, u32 *ret)
+{
+	u32 i, shared, least = ~0u;
+	int err;
+
+	for (i = 0; i < COMPARED && least > fill->n / GOOD_ENOUGH; i++) {
+		take_factor(fill, kind->section, i);
+		err = crowding(fill, kind, &shared);
+		if (err)
+			return err;
+		if (shared >= least)
+			continue;
+		least = shared;
+		*ret = i;
+	}
+	return 0;
+}
+
+/* Return: -EAGAIN where the keys lie too badly. */
+static __always_inline int fill_once(const struct fill *fill, const struct kind *kind)
+{
+	u64 total = 0, budget = (u64)DISTANCE_MEAN * fill->n + PROBE_MAX;
+	u32 i, distance, reach = fill->hash->room - fill->hash->size - 1;
+	u8 *slot;
+
+	memset(fill->slots, kind->empty, fill->hash->room * kind->slot_size);
+	for (i = 0; i < fill->n; i++) {
+		if (merlon_env_interrupted_at(i))
+			return interrupted(fill, kind->section, i);
+		slot = fill->slots + kind->home(fill, i) * kind->slot_size;
+		for (distance = 0; distance < reach; distance++)
+			if (kind->put(fill, i, slot + distance * kind->slot_size))
+				break;
 		total += distance;
-		if (distance > fill->reach || total > budget)
+		if (distance == reach || total > budget)
 			return -EAGAIN;
 	}
 	return 0;
 }
 
-static __always_inline int fill_table(struct merlon_hash *hash, void *slots, size_t size,
-				      int empty, const struct merlon_view *view,
-				      u32 section, place_t *place,
-				      struct merlon_fault *fault)
+static __always_inline int fill_table(const struct fill *fill, const struct kind *kind)
 {
-	struct fill fill = { .view = view, .hash = hash, .slots = slots };
-	u32 i;
+	u32 i, best = 0;
 	int ret;
 
-	fill.reach = hash->room - hash->size - 1;
-	for (i = 0; i < ATTEMPTS; i++) {
-		hash->factor[0] = factors[i];
-		hash->factor[1] = factors[i + 1];
-		memset(slots, empty, size * hash->room);
-		ret = fill_once(&fill, view->count[section], place);
+	ret = best_factor(fill, kind, &best);
+	for (i = 0; !ret && i <= FACTORS; i++) {
+		/* The best first, then all of them. */
+		take_factor(fill, kind->section, i ? i - 1 : best);
+		ret = fill_once(fill, kind);
 		if (!ret)
 			return 0;
-		if (ret == -EINTR)
-			return merlon_fault_set(fault, ret, section, 0,
-						"interrupted by a signal");
+		ret = ret == -EAGAIN ? 0 : ret;
 	}
-	return merlon_fault_set(fault, -E2BIG, section, 0,
-				"these keys fall on too few slots of a hash table");
+	return ret ? ret : merlon_fault_set(fill->fault, -E2BIG, kind->section, 0,
+					    "these keys fall on too few slots of a hash table");
 }
 
-static int no_memory(struct merlon_fault *fault, u32 section)
+/*
+ * @homes for @n keys, and room for the probes that start at the last of them
+ * and for a slot that stays empty.
+ */
+static __always_inline int build(struct merlon_tables *tables, const struct merlon_view *view,
+				 const struct kind *kind, struct merlon_hash *hash, u32 homes,
+				 const void **ret, struct merlon_fault *fault)
 {
-	return merlon_fault_set(fault, -ENOMEM, section, 0, "out of memory");
+	struct fill fill = {
+		.tables = tables, .view = view, .hash = hash, .fault = fault,
+		.n = view->count[kind->section],
+	};
+	int err;
+
+	hash->size = homes ? homes : 1;
+	hash->room = hash->size + (fill.n < PROBE_MAX ? fill.n : PROBE_MAX) + 1;
+	fill.slots = merlon_tables_alloc(tables, hash->room, kind->slot_size);
+	*ret = fill.slots;
+	fill.homes = merlon_env_calloc(hash->size / 32 + 1, sizeof(*fill.homes));
+	if (fill.slots && fill.homes)
+		err = fill_table(&fill, kind);
+	else
+		err = merlon_fault_set(fault, -ENOMEM, kind->section, 0, "out of memory");
+	merlon_env_free(fill.homes);
+	return err;
 }
 
 static u32 end_source(__le32 class, u8 tunnel)
@@ -89,104 +165,106 @@ static u32 end_source(__le32 class, u8 tunnel)
 	return MERLON_END_PRESENT | (u32)tunnel << 24 | le32_to_cpu(class);
 }
 
-static u32 place_host4(const struct fill *fill, u32 i)
+/* -------------------------------------------------------------------- IPv4 */
+
+static u32 home4(const struct fill *fill, u32 i)
+{
+	return merlon_hash4(fill->hash, (__force u32)fill->view->hosts4[i].address);
+}
+
+static bool put4(const struct fill *fill, u32 i, void *to)
 {
 	const struct merlon_host4 *host = &fill->view->hosts4[i];
-	const u32 key = (__force u32)host->address;
-	struct merlon_slot4 *slot = fill->slots;
-	u32 distance = 0;
+	struct merlon_slot4 *slot = to;
 
-	slot += merlon_hash4(fill->hash, key);
-	while (slot->ends.source && ++distance <= fill->reach)
-		slot++;
-	if (distance > fill->reach)
-		return distance;
-	slot->address = key;
+	if (slot->ends.source)
+		return false;
+	slot->address = (__force u32)host->address;
 	slot->ends.source = end_source(host->source, host->tunnel);
 	slot->ends.destination = le32_to_cpu(host->destination);
-	return distance;
-}
-
-static u32 place_host6(const struct fill *fill, u32 i)
-{
-	const struct merlon_host6 *host = &fill->view->hosts6[i];
-	struct merlon_slot6 *slot = fill->slots;
-	u32 distance = 0;
-	u64 key[2];
-
-	memcpy(key, host->address, sizeof(key));
-	slot += merlon_hash6(fill->hash, key[0], key[1]);
-	while (slot->ends.source && ++distance <= fill->reach)
-		slot++;
-	if (distance > fill->reach)
-		return distance;
-	memcpy(slot->address, key, sizeof(key));
-	slot->ends.source = end_source(host->source, host->tunnel);
-	slot->ends.destination = le32_to_cpu(host->destination);
-	return distance;
-}
-
-static u32 place_pair(const struct fill *fill, u32 i)
-{
-	const struct merlon_pair *pair = &fill->view->pairs[i];
-	struct merlon_slot_pair *slot = fill->slots;
-	u32 distance = 0;
-	u64 key;
-
-	key = (u64)le32_to_cpu(pair->source) << 32 | le32_to_cpu(pair->destination);
-	slot += merlon_hash_pair(fill->hash, key);
-	while (slot->key != MERLON_PAIR_NONE && ++distance <= fill->reach)
-		slot++;
-	if (distance > fill->reach)
-		return distance;
-	slot->key = key;
-	slot->row.slots = le32_to_cpu(pair->shape) * fill->view->nr_services;
-	slot->row.base = le32_to_cpu(pair->base);
-	return distance;
+	return true;
 }
 
 int merlon_hosts4_build(struct merlon_tables *tables, const struct merlon_view *view,
 			struct merlon_fault *fault)
 {
-	u32 n = view->count[MERLON_SECTION_HOSTS4];
-	struct merlon_slot4 *slots;
+	static const struct kind kind = {
+		MERLON_SECTION_HOSTS4, sizeof(struct merlon_slot4), 0, home4, put4,
+	};
 
-	hash_size(&tables->hash4, n, 2 * n);
-	slots = merlon_tables_alloc(tables, tables->hash4.room, sizeof(*slots));
-	if (!slots)
-		return no_memory(fault, MERLON_SECTION_HOSTS4);
-	tables->hosts4 = slots;
-	return fill_table(&tables->hash4, slots, sizeof(*slots), 0, view,
-			  MERLON_SECTION_HOSTS4, place_host4, fault);
+	return build(tables, view, &kind, &tables->hash4,
+		     2 * view->count[MERLON_SECTION_HOSTS4],
+		     (const void **)&tables->hosts4, fault);
+}
+
+/* -------------------------------------------------------------------- IPv6 */
+
+static u32 home6(const struct fill *fill, u32 i)
+{
+	const u8 *address = fill->view->hosts6[i].address;
+
+	return merlon_hash6(fill->hash, fill->tables->factor6, merlon_env_load64(address),
+			    merlon_env_load64(address + 8));
+}
+
+static bool put6(const struct fill *fill, u32 i, void *to)
+{
+	const struct merlon_host6 *host = &fill->view->hosts6[i];
+	struct merlon_slot6 *slot = to;
+
+	if (slot->ends.source)
+		return false;
+	memcpy(slot->address, host->address, sizeof(slot->address));
+	slot->ends.source = end_source(host->source, host->tunnel);
+	slot->ends.destination = le32_to_cpu(host->destination);
+	return true;
 }
 
 int merlon_hosts6_build(struct merlon_tables *tables, const struct merlon_view *view,
 			struct merlon_fault *fault)
 {
+	static const struct kind kind = {
+		MERLON_SECTION_HOSTS6, sizeof(struct merlon_slot6), 0, home6, put6,
+	};
 	u32 n = view->count[MERLON_SECTION_HOSTS6];
-	struct merlon_slot6 *slots;
 
-	/* Twice as large as IPv4's: a little fuller, to stay below 64 bytes. */
-	hash_size(&tables->hash6, n, n + n / 4 * 3);
-	slots = merlon_tables_alloc(tables, tables->hash6.room, sizeof(*slots));
-	if (!slots)
-		return no_memory(fault, MERLON_SECTION_HOSTS6);
-	tables->hosts6 = slots;
-	return fill_table(&tables->hash6, slots, sizeof(*slots), 0, view,
-			  MERLON_SECTION_HOSTS6, place_host6, fault);
+	/* Slots twice as large as IPv4's: a little fuller, to stay below 64 bytes. */
+	return build(tables, view, &kind, &tables->hash6, n + n / 4 * 3,
+		     (const void **)&tables->hosts6, fault);
+}
+
+/* ------------------------------------------------------------------- pairs */
+
+static u64 pair_key(const struct merlon_pair *pair)
+{
+	return (u64)le32_to_cpu(pair->source) << 32 | le32_to_cpu(pair->destination);
+}
+
+static u32 home_pair(const struct fill *fill, u32 i)
+{
+	return merlon_hash_pair(fill->hash, pair_key(&fill->view->pairs[i]));
+}
+
+static bool put_pair(const struct fill *fill, u32 i, void *to)
+{
+	const struct merlon_pair *pair = &fill->view->pairs[i];
+	struct merlon_slot_pair *slot = to;
+
+	if (slot->key != MERLON_PAIR_NONE)
+		return false;
+	slot->key = pair_key(pair);
+	slot->row = merlon_row_of(fill->tables, fill->view, pair->shape, pair->base);
+	return true;
 }
 
 int merlon_pairs_build(struct merlon_tables *tables, const struct merlon_view *view,
 		       struct merlon_fault *fault)
 {
-	u32 n = view->count[MERLON_SECTION_PAIRS];
-	struct merlon_slot_pair *slots;
+	static const struct kind kind = {
+		MERLON_SECTION_PAIRS, sizeof(struct merlon_slot_pair), 0xff, home_pair, put_pair,
+	};
 
-	hash_size(&tables->hash_pairs, n, 2 * n);
-	slots = merlon_tables_alloc(tables, tables->hash_pairs.room, sizeof(*slots));
-	if (!slots)
-		return no_memory(fault, MERLON_SECTION_PAIRS);
-	tables->pairs = slots;
-	return fill_table(&tables->hash_pairs, slots, sizeof(*slots), 0xff, view,
-			  MERLON_SECTION_PAIRS, place_pair, fault);
+	return build(tables, view, &kind, &tables->hash_pairs,
+		     2 * view->count[MERLON_SECTION_PAIRS],
+		     (const void **)&tables->pairs, fault);
 }
