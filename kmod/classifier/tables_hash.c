@@ -46,7 +46,7 @@ struct kind {
 	bool (*put)(const struct fill *fill, u32 i, void *slot);
 };
 
-static int interrupted(const struct fill *fill, u32 section, u32 i)
+static int stopped(const struct fill *fill, u32 section, u32 i)
 {
 	return merlon_fault_set(fill->fault, -EINTR, section, i, "interrupted by a signal");
 }
@@ -66,7 +66,7 @@ static __always_inline int crowding(const struct fill *fill, const struct kind *
 	memset(fill->homes, 0, ((size_t)fill->hash->size / 32 + 1) * sizeof(*fill->homes));
 	for (i = 0; i < fill->n; i++) {
 		if (merlon_env_interrupted_at(i))
-			return interrupted(fill, kind->section, i);
+			return stopped(fill, kind->section, i);
 		home = kind->home(fill, i);
 		shared += fill->homes[home / 32] >> home % 32 & 1;
 		fill->homes[home / 32] |= 1u << home % 32;
@@ -103,7 +103,7 @@ static __always_inline int fill_once(const struct fill *fill, const struct kind 
 	memset(fill->slots, kind->empty, fill->hash->room * kind->slot_size);
 	for (i = 0; i < fill->n; i++) {
 		if (merlon_env_interrupted_at(i))
-			return interrupted(fill, kind->section, i);
+			return stopped(fill, kind->section, i);
 		slot = fill->slots + kind->home(fill, i) * kind->slot_size;
 		for (distance = 0; distance < reach; distance++)
 			if (kind->put(fill, i, slot + distance * kind->slot_size))
