@@ -253,13 +253,25 @@ static int report_armed(struct cli *cli, struct ml_kernel *kernel, struct ml_err
 	return code;
 }
 
+static bool names_more_than_confirm(const struct cli *cli)
+{
+	static const char *const fine[] = { "confirm", "socket", "state-dir", "json" };
+	size_t known = 0;
+
+	for (size_t i = 0; i < cli->value_count; i++) {
+		for (size_t j = 0; j < sizeof(fine) / sizeof(fine[0]); j++)
+			known += !strcmp(cli->values[i].option->name, fine[j]);
+	}
+	return known < cli->value_count;
+}
+
 static int confirm(struct cli *cli)
 {
 	struct ml_kernel *kernel;
 	struct ml_error error;
 	int code;
 
-	if (cli->value_count > 1u + (cli_option(cli, "socket") != NULL) + cli->json)
+	if (names_more_than_confirm(cli))
 		return cli_failf(cli, "--confirm keeps what was armed: it goes with no other option");
 	if (ml_kernel_open(&kernel, &error))
 		return cli_fail(cli, &error);

@@ -66,7 +66,7 @@ static int sign(struct cli *cli, const struct source *source, struct signing *si
 		return error.code == -EPERM ? cli_refuse(cli, &error) : cli_judge(cli, &error);
 	if (secret_open(cli, cli_option(cli, "key"), &signing->key, &error))
 		return cli_fail(cli, &error);
-	if (signing_serial(cli, signing, directory, &error))
+	if (signing_serial(cli, signing, directory, NULL, &error))
 		return cli_judge(cli, &error);
 	if (signing_write(signing, directory, &error))
 		return cli_fail(cli, &error);
@@ -119,11 +119,7 @@ static int renew_prepare(struct cli *cli, struct signing *signing, const char *f
 	/* It brought the old statement along, dates included. */
 	if (!code)
 		code = signing_dates(cli, &signing->statement, error);
-	if (!code)
-		code = signing_serial(cli, signing, from, error);
-	if (!code && strcmp(from, to))
-		code = signing_serial(cli, signing, to, error);
-	return code;
+	return code ? code : signing_serial(cli, signing, from, to, error);
 }
 
 static int renew(struct cli *cli, struct signing *signing, const char *from, const char *to)

@@ -46,12 +46,13 @@ int signing_dates(const struct cli *cli, struct ml_statement *ret, struct ml_err
 /**
  * signing_serial - from --serial, or one above the highest that @directory holds
  * @signing: statement.network and epoch are set, and the key
+ * @also: another directory; NULL: none
  *
  * Only bundles that this key signed for this network count: nobody else can
  * push the serial up. -ESTALE: --serial is not above them.
  */
 int signing_serial(const struct cli *cli, struct signing *signing, const char *directory,
-		   struct ml_error *error);
+		   const char *also, struct ml_error *error);
 
 /* All nodes of a source; @node names the one of a policy without nodes. */
 int signing_add_source(struct signing *signing, const struct source *source, const char *node,

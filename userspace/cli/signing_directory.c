@@ -101,8 +101,16 @@ static int serial_check(struct ml_statement *statement, const struct ml_statemen
 			    statement->serial);
 }
 
+/* A directory that is not there holds nothing. */
+static int highest_find(struct signing *highest, const char *directory, struct ml_error *error)
+{
+	int code = directory_visit(highest, directory, note_highest, error);
+
+	return code == -ENOENT ? 0 : code;
+}
+
 int signing_serial(const struct cli *cli, struct signing *signing, const char *directory,
-		   struct ml_error *error)
+		   const char *also, struct ml_error *error)
 {
 	struct ml_statement *statement = &signing->statement;
 	struct signing highest = { .key = signing->key };
@@ -112,13 +120,15 @@ int signing_serial(const struct cli *cli, struct signing *signing, const char *d
 	if (text && units_number_parse("--serial", text, 1, INT64_MAX, &statement->serial, error))
 		return error->code = -ERANGE;	/* misuse, not a refusal */
 	strcpy(highest.statement.network, statement->network);
-	code = directory_visit(&highest, directory, note_highest, error);
-	if (code && code != -ENOENT)
+	code = highest_find(&highest, directory, error);
+	if (!code && also)
+		code = highest_find(&highest, also, error);
+	if (code)
 		return code;
 	if (!text)
 		statement->serial = highest.statement.epoch == statement->epoch ?
 					    highest.statement.serial + 1 : 1;
-	return serial_check(statement, &highest.statement, directory, error);
+	return serial_check(statement, &highest.statement, also ? also : directory, error);
 }
 
 /* -------------------------------------------------------------------- leaves */
