@@ -120,7 +120,8 @@ enum merlon_section {
 };
 
 /* header.flags */
-#define MERLON_IMAGE_F_REJECT	(1u << 0)	/* what no rule speaks of is rejected, not dropped */
+/* What no rule speaks of is rejected, not dropped. */
+#define MERLON_IMAGE_F_REJECT	(1u << 0)
 #define MERLON_IMAGE_F_MASK	(MERLON_IMAGE_F_REJECT)
 
 /**
@@ -147,7 +148,8 @@ struct merlon_image_header {
 };
 
 /* tunnel.flags */
-#define MERLON_TUNNEL_F_IGNORED	(1u << 0)	/* not Merlon's business: its packets are not judged */
+/* Not Merlon's business: its packets are not judged. */
+#define MERLON_TUNNEL_F_IGNORED	(1u << 0)
 #define MERLON_TUNNEL_F_MASK	(MERLON_TUNNEL_F_IGNORED)
 
 /**
@@ -221,7 +223,8 @@ struct merlon_net6 {
 };
 
 /* class.flags */
-#define MERLON_CLASS_F_ROW	(1u << 0)	/* destination classes: use this row, not the source's */
+/* Destination classes: use this row, not the source's. */
+#define MERLON_CLASS_F_ROW	(1u << 0)
 #define MERLON_CLASS_F_MASK	(MERLON_CLASS_F_ROW)
 
 /**
