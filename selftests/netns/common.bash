@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
+# shellcheck disable=SC2034,SC2154 # for those who source this, and from tap.sh
 # What the tests of the packet path share. Sourced after tap.sh.
 #
 #	alice ==== wg0 ====.
