@@ -64,9 +64,6 @@ int merlon_image_check(const void *bytes, size_t len, struct merlon_view *ret,
 
 struct merlon_tables;
 
-/* Would the nets of @view fit into MERLON_MAX_NET_NODES? As merlon_tables_build(). */
-int merlon_nets_check(const struct merlon_view *view, struct merlon_fault *fault);
-
 /**
  * merlon_tables_build - the tables that packets are judged by
  * @view: a checked image; not needed any more afterwards

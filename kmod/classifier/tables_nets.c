@@ -170,14 +170,3 @@ int merlon_nets6_build(struct merlon_tables *tables, const struct merlon_view *v
 	return nets_build(tables, view, MERLON_SECTION_NETS6, read_net6,
 			  &tables->nets6, fault);
 }
-
-int merlon_nets_check(const struct merlon_view *view, struct merlon_fault *fault)
-{
-	u32 nodes;
-	int ret;
-
-	ret = count_nodes(view, MERLON_SECTION_NETS4, read_net4, &nodes, fault);
-	if (ret)
-		return ret;
-	return count_nodes(view, MERLON_SECTION_NETS6, read_net6, &nodes, fault);
-}

@@ -470,6 +470,75 @@ static void test_net_limits(void **state)
 	refuse(ruleset, -E2BIG, "MERLON_MAX_NETS is 65536: use larger prefixes");
 }
 
+/* ----------------------------------------------------------------- no memory */
+
+#ifndef __SANITIZE_ADDRESS__	/* which has these functions for itself */
+
+extern void *__libc_calloc(size_t n, size_t size);
+extern void *__libc_realloc(void *p, size_t size);
+extern void __libc_free(void *p);
+
+static bool counting;
+static long calls, fail_call, live;
+
+static bool fails(void)
+{
+	return counting && ++calls == fail_call;
+}
+
+void *calloc(size_t n, size_t size)
+{
+	void *p = fails() ? NULL : __libc_calloc(n, size);
+
+	live += counting && p;
+	return p;
+}
+
+void *reallocarray(void *old, size_t n, size_t size)
+{
+	void *p;
+
+	if (fails())
+		return NULL;
+	p = __libc_realloc(old, n * size);
+	live += counting && p && !old;
+	return p;
+}
+
+void free(void *p)
+{
+	live -= counting && p;
+	__libc_free(p);
+}
+
+/* Each allocation of a compilation fails in turn; nothing may stay behind. */
+static void test_no_memory(void **state)
+{
+	struct ml_ruleset *ruleset = small_ruleset();
+	struct ml_error error;
+	uint8_t *image = NULL;
+	size_t length;
+	int ret = -1;
+
+	(void)state;
+	for (fail_call = 1; ret; fail_call++) {
+		calls = live = 0;
+		counting = true;
+		ret = ml_image_compile(ruleset, &image, &length, &error);
+		counting = false;
+		assert_int_equal(live, ret ? 0 : 1);
+		assert_int_equal(ret, ret ? -ENOMEM : 0);
+		if (ret)
+			assert_non_null(strstr(error.text, "out of memory"));
+	}
+	print_message("# %ld allocations\n", calls);
+	assert_true(calls > 50);
+	free(image);
+	ml_ruleset_free(ruleset);
+}
+
+#endif
+
 /* ---------------------------------------------------------------------- size */
 
 static double milliseconds(void)
@@ -585,6 +654,9 @@ int main(void)
 		cmocka_unit_test(test_pair_limit),
 		cmocka_unit_test(test_slot_limit),
 		cmocka_unit_test(test_net_limits),
+#ifndef __SANITIZE_ADDRESS__
+		cmocka_unit_test(test_no_memory),
+#endif
 		cmocka_unit_test(test_size),
 	};
 

@@ -127,18 +127,20 @@ int compile_rank(struct compile *c)
 }
 
 /*
- * What the kernel would refuse must not be signed: its own check has the last
- * word. A refusal here is a defect of the compiler.
+ * What the kernel would refuse must not be signed: its own code has the
+ * last word. What it refuses but for size is a defect of the compiler.
  */
 static int check_image(struct compile *c, const uint8_t *image, size_t length)
 {
 	struct merlon_fault fault = { 0 };
+	struct merlon_tables *tables = NULL;
 	struct merlon_view view;
 	int ret;
 
 	ret = merlon_image_check(image, length, &view, &fault);
 	if (!ret)
-		ret = merlon_nets_check(&view, &fault);
+		ret = merlon_tables_build(&view, &tables, &fault);
+	merlon_tables_free(tables);
 	if (!ret || ret == -ENOMEM)
 		return ret ? compile_no_memory(c) : 0;
 	if (ret == -E2BIG)

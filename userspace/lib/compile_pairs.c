@@ -31,7 +31,7 @@ static int compare_block_key(const void *a, const void *b)
 		return x->source < y->source ? -1 : 1;
 	if (x->destination != y->destination)
 		return x->destination < y->destination ? -1 : 1;
-	return x->rank < y->rank ? -1 : 1;
+	return (x->rank > y->rank) - (x->rank < y->rank);
 }
 
 static void make_blocks(struct compile *c, const struct block_key *keys, uint32_t count)
@@ -281,6 +281,9 @@ static int find_own(struct compile *c, struct search *search)
 
 /* --------------------------------------------------------------------- pairs */
 
+/* Combinations that are looked at; not all of them become pairs. */
+#define MAX_SUMS (4u * MERLON_MAX_PAIRS)
+
 /* The row of all that speaks of a pair: search->key, as in search->sums. */
 static int sum_row(struct compile *c, struct search *search, struct row *ret)
 {
@@ -296,6 +299,10 @@ static int sum_row(struct compile *c, struct search *search, struct row *ret)
 				     search->sum_list.items[number] };
 		return 0;
 	}
+	if (number >= MAX_SUMS)
+		return compile_too_many(c, "combinations of rules, or more", number + 1ull,
+					"the compiler's limit", MAX_SUMS,
+					"let rules name groups instead of hosts, or share groups");
 	c->ranks.count = 0;
 	err = add_block(c, search->any_any);
 	for (i = 0; !err && i < SIDES; i++)

@@ -98,6 +98,11 @@ static int shape_sequence(struct compile *c)
 	size_t i;
 	int ret;
 
+	/* Twice the limit: not all that is made is used. */
+	if (c->shapes.items.count > 4 * (size_t)MERLON_MAX_RUNS)
+		return compile_too_many(c, "runs, or more", c->shapes.items.count / 4,
+					"MERLON_MAX_RUNS", MERLON_MAX_RUNS,
+					"let rules share lists of services");
 	ret = find_owners(c);
 	for (i = 0; !ret && i <= c->sequence.count; i++)
 		ret = ml_u32s_push(&slots, 0);
@@ -141,5 +146,9 @@ int compile_row(struct compile *c, struct row *ret)
 	if (err)
 		return err;
 	ret->shape = c->sequence_shape.items[sequence];
+	if (c->lists.items.count > 2 * (size_t)MERLON_MAX_VERDICTS)
+		return compile_too_many(c, "verdicts, or more", c->lists.items.count / 2,
+					"MERLON_MAX_VERDICTS", MERLON_MAX_VERDICTS,
+					"let rules share groups and services");
 	return ml_intern_put(&c->lists, c->scratch.items, c->scratch.count, &ret->list);
 }
