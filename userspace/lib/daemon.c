@@ -97,15 +97,28 @@ static int send_request(struct ml_daemon *daemon, const char *text, int fd)
 	return sendmsg(daemon->fd, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
-/* The refusal of a client that may not ask at all comes before its request. */
+/*
+ * A client that may not ask at all is refused before its request is read; the
+ * kernel then reports the loss of the request first, and the refusal after it.
+ */
+static ssize_t receive(struct ml_daemon *daemon)
+{
+	bool reset = false;
+	ssize_t length;
+
+	for (;;) {
+		length = recv(daemon->fd, daemon->buffer, sizeof(daemon->buffer), MSG_TRUNC);
+		if (length >= 0 || (errno != EINTR && (errno != ECONNRESET || reset)))
+			return length;
+		reset = errno == ECONNRESET;
+	}
+}
+
 static int receive_reply(struct ml_daemon *daemon, json_t **ret, struct ml_error *error)
 {
-	ssize_t length;
+	ssize_t length = receive(daemon);
 	json_t *json;
 
-	do {
-		length = recv(daemon->fd, daemon->buffer, sizeof(daemon->buffer), MSG_TRUNC);
-	} while (length < 0 && errno == EINTR);
 	if (length < 0 && errno == EAGAIN)
 		return ml_error_set(error, -ETIMEDOUT, "merlond did not answer in %d seconds",
 				    REPLY_SECONDS);
