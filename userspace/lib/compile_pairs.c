@@ -282,7 +282,7 @@ static int find_own(struct compile *c, struct search *search)
 /* --------------------------------------------------------------------- pairs */
 
 /* Combinations that are looked at; not all of them become pairs. */
-#define MAX_SUMS (4u * MERLON_MAX_PAIRS)
+#define MAX_SUMS (2u * MERLON_MAX_PAIRS)
 
 /* The row of all that speaks of a pair: search->key, as in search->sums. */
 static int sum_row(struct compile *c, struct search *search, struct row *ret)
@@ -332,7 +332,7 @@ static int sum_start(struct search *search, uint32_t source, uint32_t destinatio
 static int add_crossings(struct compile *c, struct search *search, uint32_t source)
 {
 	uint32_t kind, i, from = search->kind[SOURCE].of_class[source];
-	struct row row, own;
+	struct row row = { NONE, NONE }, own;
 	int ret;
 
 	if (!from)
@@ -380,7 +380,7 @@ static int pair_add(struct compile *c, struct search *search, uint32_t source,
 		    uint32_t destination)
 {
 	const struct row *fallback = &c->rows[DESTINATION][destination];
-	struct row row;
+	struct row row = { NONE, NONE };
 	int ret = sum_row(c, search, &row);
 
 	if (ret)
