@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# timeout: 300
+# timeout: 400
 # merlon against the real kernel and merlond: the first ten minutes (adopt,
 # observe, arm, confirm), then every command that asks or changes the kernel.
 #
@@ -20,7 +20,7 @@ merlon=${MERLON:-$PWD/build/user/merlon}
 merlond=${MERLOND:-$PWD/build/user/merlond}
 data=$PWD/selftests/cli/data
 dir=$tap_dir/etc state=$tap_dir/state socket=$tap_dir/merlond.sock
-plan 118
+plan 101
 export NO_COLOR=1
 must mkdir -p "$dir"
 must modprobe merlon
@@ -28,7 +28,7 @@ must modprobe merlon
 # m ARGUMENT...: merlon in the gate; sets $status, writes out and err
 m() {
 	status=0
-	n gate setsid -w "$merlon" "$@" >"$tap_dir/out" 2>"$tap_dir/err" </dev/null || status=$?
+	nsenter --net=/run/netns/gate "$merlon" "$@" >"$tap_dir/out" 2>"$tap_dir/err" </dev/null || status=$?
 }
 by() { m "$@" --socket "$socket"; }		# asks merlond
 with() { m "$@" --state-dir "$state"; }		# knows names
@@ -55,7 +55,7 @@ peer() { # NS WIRE-NET LAST
 }
 
 # Its exit status says whether something is in force, which is not asked here.
-status_json() { n gate "$merlon" status --json --socket "$socket" || true; }
+status_json() { nsenter --net=/run/netns/gate "$merlon" status --json --socket "$socket" || true; }
 daemon_answers() { status_json | jq -e .daemon.node; }
 daemon_start() {
 	n gate "$merlond" --trust "$dir/trust.json" --state-dir "$state" \
@@ -130,19 +130,22 @@ daemon_start
 by status --json
 ended 1 "at first nothing is in force"
 json '[.state, .generation]' '["disarmed",null]' "disarmed, no generation"
-serve gate tcp 10.8.0.1 445
-(for _ in 1 2 3 4 5 6 7 8; do
-	smb_passes
-	sleep 0.5
+# Somebody tries a port that nobody listens on: so the draft cannot have it.
+(while :; do
+	reach laptop tcp 10.8.0.1 8443 1
+	sleep 0.3
 done) >/dev/null 2>&1 &
 traffic=$!
-# 445 listens only now: the draft must not have it, so it is hidden from adopt.
-must n gate sysctl -qw net.ipv4.ip_forward=1
+at_exit kill "$traffic"
+
 m adopt wg0 --node gate --network home --directory "$dir" --listen 4 --socket "$socket" --json
-wait "$traffic" 2>/dev/null
+kill "$traffic"
 ended 0 "adopt loads and observes"
 json '[.applied, .state, .kept, .epoch, .serial]' '[true,"observing",true,1,1]' \
 	"the kernel has it, merlond keeps it"
+json '[.wouldDrop[] | select(.service == "tcp:8443") | [.source, .destination, .reason]] | unique' \
+	'[["10.8.0.2","10.8.0.1","no-rule"]]' "and what would have been dropped is told"
+serve gate tcp 10.8.0.1 445
 ok "traffic passes while observing" ssh_passes
 m adopt wg0 --node gate --network home --directory "$dir" --socket "$socket"
 ended 1 "a second time it is in the way of nothing" "is never overwritten"
@@ -195,13 +198,13 @@ like "$(said out)" "no-rule +[0-9]+ +no rule speaks of it" "and as text"
 # --- arm, undone and confirmed ----------------------------------------------
 both arm --confirm
 ended 1 "there is nothing to confirm" "confirm"
-both arm --confirm-within 3s --json
+both arm --confirm-within 10s --json
 ended 0 "arm --confirm-within"
 json '[.state, .kept, .confirmSeconds > 0]' '["enforcing",false,true]' "enforcing, not kept"
 not_ok "what is not granted does not pass" smb_passes
 ok "what is granted does" ssh_passes
-ok "it is undone by the kernel" wait_for 10 state_is observing
-ok "then everything passes again" smb_passes
+ok "it is undone by the kernel" wait_for 25 state_is observing
+ok "then everything passes again" wait_for 10 smb_passes
 both arm --confirm-within 60s --reason "a test"
 ended 0 "once more"
 both arm --confirm --json
@@ -305,19 +308,22 @@ must "$merlon" policy sign "$data/office.hujson" --key "$dir/policy.key" --netwo
 	--serial 10 -o "$dir/bundles"
 by apply "$dir/bundles/gate.bundle"
 ended 0 "another policy altogether"
+# Every third expectation, and all that have names: a guest is slow. All of
+# them are asked of source and bundle by selftests/cli/explain.sh.
 differ=0 asked=0
-while IFS=$'\t' read -r node from to service _; do
-	[ "$node" = gate ] || continue
+while read -r from to service; do
 	with explain "$from" "$to" "$service" --json
-	live=$(jq -cS 'del(.asked)' "$tap_dir/out")
+	mv "$tap_dir/out" "$tap_dir/live"
 	m explain "$from" "$to" "$service" --file "$dir/bundles/gate.bundle" --json
 	asked=$((asked + 1))
-	if [ "$live" != "$(jq -cS 'del(.asked)' "$tap_dir/out")" ]; then
+	if ! jq -se 'map(del(.asked)) | .[0] == .[1]' "$tap_dir/live" "$tap_dir/out" \
+		>/dev/null; then
 		differ=$((differ + 1))
-		diag "$from $to $service: $live"
+		diag "$from $to $service: $(tr -d '\n' <"$tap_dir/live")"
 	fi
-done <"$data/explain.tsv"
-is "$differ of $asked" "0 of 41" "explain live and offline agree, word for word"
+done < <(awk '$1 == "gate" && (NR % 3 == 0 || $2 ~ /^[a-z]+$/) { print $2, $3, $4 }' \
+	"$data/explain.tsv")
+is "$differ of $asked" "0 of 16" "explain live and offline agree, word for word"
 
 # --- disarm -----------------------------------------------------------------
 both disarm --reason "end of test" --json
