@@ -167,6 +167,30 @@ static inline bool oracle_utf8(const char *text, size_t length)
 	return string;
 }
 
+/* The plain reader against jansson, the text as it is. */
+static inline const char *oracle_judge_plain(const char *text, size_t length)
+{
+	struct ml_hujson *document = NULL;
+	int err = ml_json_parse("text", text, length, &document, NULL);
+	const char *verdict = NULL;
+	json_t *json;
+
+	if (length && memchr(text, 0, length)) {
+		ml_hujson_free(document);
+		return err ? NULL : "accepted a zero byte";
+	}
+	json = json_loadb(text, length, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, NULL);
+	if (!err && !json)
+		verdict = "accepted as plain what jansson refuses";
+	else if (!err && !oracle_same(ml_hujson_root(document), json))
+		verdict = "read other values than jansson from plain JSON";
+	else if (err == -22 && json)
+		verdict = "refused plain JSON";
+	ml_hujson_free(document);
+	json_decref(json);
+	return verdict;
+}
+
 /* NULL: both agree; else what they do not agree on. */
 static inline const char *oracle_judge(const char *text, size_t length)
 {
@@ -191,7 +215,7 @@ static inline const char *oracle_judge(const char *text, size_t length)
 	ml_hujson_free(document);
 	json_decref(json);
 	free(plain);
-	return verdict;
+	return verdict ? verdict : oracle_judge_plain(text, length);
 }
 
 #endif

@@ -133,6 +133,23 @@ static void errors_have_places(void **state)
 	}
 }
 
+static void plain_json_has_no_extras(void **state)
+{
+	static const char *const extras[] = {
+		"[1,]", "{\"a\":1,}", "// x\n1", "1 // x", "/* x */ 1", "[1 /* x */]", "[1,/**/]",
+	};
+	struct ml_hujson *document = NULL;
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH(extras); i++) {
+		ml_hujson_free(parse(extras[i]));
+		assert_int_equal(ml_json_parse("f", extras[i], strlen(extras[i]), &document, NULL),
+				 -EINVAL);
+	}
+	assert_int_equal(ml_json_parse("f", "[1, {\"a\": []}]", 14, &document, NULL), 0);
+	ml_hujson_free(document);
+}
+
 static void integers_reach_the_ends(void **state)
 {
 	struct ml_hujson *document = parse("[9223372036854775807, -9223372036854775808, -0]");
@@ -313,6 +330,7 @@ int main(void)
 		cmocka_unit_test(values_are_read),
 		cmocka_unit_test(places_are_kept),
 		cmocka_unit_test(errors_have_places),
+		cmocka_unit_test(plain_json_has_no_extras),
 		cmocka_unit_test(integers_reach_the_ends),
 		cmocka_unit_test(depth_is_limited),
 		cmocka_unit_test(strings_are_limited),

@@ -146,7 +146,7 @@ static int separator_parse(struct parser *parser, char close)
 	err = ml_hujson_space(text);
 	if (err)
 		return err;
-	return ml_hujson_take(text, close) ? 0 : 1;
+	return !text->plain && ml_hujson_take(text, close) ? 0 : 1;
 }
 
 /* Takes the opening bracket; 1: an element follows, 0: it is empty. */
@@ -357,8 +357,8 @@ static int document_parse(struct parser *parser, struct ml_hujson *document)
 	return 0;
 }
 
-int ml_hujson_parse(const char *file, const char *text, size_t length,
-		    struct ml_hujson **ret, struct ml_error *error)
+static int text_parse(const char *file, const char *text, size_t length, bool plain,
+		      struct ml_hujson **ret, struct ml_error *error)
 {
 	struct parser parser = { 0 };
 	struct ml_hujson *document = calloc(1, sizeof(*document));
@@ -368,6 +368,7 @@ int ml_hujson_parse(const char *file, const char *text, size_t length,
 		return ml_error_set(error, -ENOMEM, "out of memory");
 	parser.arena = &document->arena;
 	ml_hujson_text_init(&parser.text, file, text, length, error);
+	parser.text.plain = plain;
 	parser.c_locale = newlocale(LC_ALL_MASK, "C", NULL);
 	if (parser.c_locale) {
 		err = document_parse(&parser, document);
@@ -381,6 +382,18 @@ int ml_hujson_parse(const char *file, const char *text, size_t length,
 	else
 		*ret = document;
 	return err;
+}
+
+int ml_hujson_parse(const char *file, const char *text, size_t length,
+		    struct ml_hujson **ret, struct ml_error *error)
+{
+	return text_parse(file, text, length, false, ret, error);
+}
+
+int ml_json_parse(const char *file, const char *text, size_t length,
+		  struct ml_hujson **ret, struct ml_error *error)
+{
+	return text_parse(file, text, length, true, ret, error);
 }
 
 const struct ml_hujson_value *ml_hujson_root(const struct ml_hujson *document)

@@ -27,7 +27,7 @@
 #include "error.h"
 
 #define ML_HUJSON_MAX_DEPTH	64u
-#define ML_HUJSON_MAX_VALUES	(8u << 20)
+#define ML_HUJSON_MAX_VALUES	(16u << 20)
 #define ML_HUJSON_MAX_STRING	(64u << 10)
 
 enum ml_hujson_type {
@@ -80,6 +80,9 @@ struct ml_hujson;
  */
 int ml_hujson_parse(const char *file, const char *text, size_t length,
 		    struct ml_hujson **ret, struct ml_error *error);
+/* The same for plain JSON: comments and trailing commas are errors. */
+int ml_json_parse(const char *file, const char *text, size_t length,
+		  struct ml_hujson **ret, struct ml_error *error);
 const struct ml_hujson_value *ml_hujson_root(const struct ml_hujson *document);
 void ml_hujson_free(struct ml_hujson *document);
 

@@ -148,6 +148,8 @@ static int comment_skip(struct ml_hujson_text *text)
 {
 	char second = text->end - text->next >= 2 ? text->next[1] : '\0';
 
+	if (text->plain)
+		return ml_hujson_unexpected(text, "JSON without comments");
 	if (second == '*')
 		return block_comment_skip(text);
 	if (second != '/')

@@ -17,6 +17,7 @@ struct ml_hujson_text {
 	const char *begin, *next, *end;
 	const char *line_begin;
 	unsigned int line;
+	bool plain;		/* no comments, no trailing commas */
 	struct ml_error *error;
 };
 

@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: MIT
+/*
+ * Reading a rules block. It is read by our own reader in its plain form, for
+ * the block of a large network has tens of megabytes: jansson needs three
+ * times as long for it as all that is done here.
+ */
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <jansson.h>
 #include <linux/merlon.h>
 
+#include "hujson.h"
 #include "policy_canon.h"
 #include "policy_service.h"
 #include "policy_table.h"
@@ -14,16 +19,16 @@
 #include "rules.h"
 #include "rules_private.h"
 
-#define MAX_ITEMS (1u << 24)	/* of any array */
-
 struct parse {
-	const json_t *root;
+	const struct ml_hujson_value *root;
 	struct ml_ruleset *ruleset;
 	struct ml_table sets;	/* by name */
 	struct ml_error *error;
 };
 
-#define fail(parse, ...) (ml_error_set((parse)->error, -EBADMSG, __VA_ARGS__), -EBADMSG)
+/* The place is that of @json: a block is one line, but a long one. */
+#define fail(parse, json, ...) \
+	(ml_error_at((parse)->error, -EBADMSG, "", (json)->line, (json)->column, __VA_ARGS__), -EBADMSG)
 
 static int no_memory(const struct parse *parse)
 {
@@ -31,91 +36,134 @@ static int no_memory(const struct parse *parse)
 	return -ENOMEM;
 }
 
-/* The array @key of the block, and room for its @size records; NULL: failed. */
-static void *array_room(const struct parse *parse, const char *key, size_t size,
-			const json_t **ret_array, int *err)
+/* What is not there is null. */
+static const struct ml_hujson_value nothing = { .type = ML_HUJSON_NULL };
+
+static const struct ml_hujson_value *member(const struct ml_hujson_value *json, const char *key)
+{
+	for (size_t i = 0; json->type == ML_HUJSON_OBJECT && i < json->object.count; i++)
+		if (!strcmp(json->object.members[i].key, key))
+			return &json->object.members[i].value;
+	return &nothing;
+}
+
+static size_t size(const struct ml_hujson_value *json)
+{
+	return json->type == ML_HUJSON_ARRAY ? json->array.count : 0;
+}
+
+static const struct ml_hujson_value *item(const struct ml_hujson_value *json, size_t index)
+{
+	return index < size(json) ? &json->array.items[index] : &nothing;
+}
+
+static const char *string(const struct ml_hujson_value *json)
+{
+	return json->type == ML_HUJSON_STRING ? json->string.text : NULL;
+}
+
+static bool is_true(const struct ml_hujson_value *json)
+{
+	return json->type == ML_HUJSON_BOOL && json->boolean;
+}
+
+/* Is it a number from @low to @high? */
+static bool number(const struct ml_hujson_value *json, int64_t low, int64_t high, int64_t *ret)
+{
+	if (json->type != ML_HUJSON_INTEGER || json->integer < low || json->integer > high)
+		return false;
+	*ret = json->integer;
+	return true;
+}
+
+/* The array @key of the block, and room for its @bytes records; NULL: failed. */
+static void *array_room(const struct parse *parse, const char *key, size_t bytes,
+			const struct ml_hujson_value **ret_array, int *err)
 {
 	void *room;
 
-	*ret_array = json_object_get(parse->root, key);
-	if (!json_is_array(*ret_array) || json_array_size(*ret_array) > MAX_ITEMS) {
-		*err = fail(parse, "expected an array \"%s\"", key);
+	*ret_array = member(parse->root, key);
+	if ((*ret_array)->type != ML_HUJSON_ARRAY) {
+		*err = fail(parse, parse->root, "expected an array \"%s\"", key);
 		return NULL;
 	}
-	room = calloc(json_array_size(*ret_array) + 1, size);
+	room = calloc(size(*ret_array) + 1, bytes);
 	*err = room ? 0 : no_memory(parse);
 	return room;
 }
 
-static int prefix_parse(const struct parse *parse, const json_t *json, struct ml_prefix *ret)
+static int prefix_parse(const struct parse *parse, const struct ml_hujson_value *json,
+			struct ml_prefix *ret)
 {
-	const char *text = json_string_value(json);
+	const char *text = string(json);
 
 	if (!text || ml_prefix_parse(text, ret))
-		return fail(parse, "expected an address or prefix, found %s", text ? text : "no text");
+		return fail(parse, json, "expected an address or prefix");
 	return 0;
 }
 
-static int prefixes_parse(const struct parse *parse, const json_t *json, struct ml_set *set)
+static int prefixes_parse(const struct parse *parse, const struct ml_hujson_value *json,
+			  struct ml_set *set)
 {
-	size_t count = json_array_size(json);
 	int err = 0;
 
-	set->prefixes = calloc(count + 1, sizeof(*set->prefixes));
+	set->prefixes = calloc(size(json) + 1, sizeof(*set->prefixes));
 	if (!set->prefixes)
 		return no_memory(parse);
-	for (size_t i = 0; !err && i < count; i++)
-		err = prefix_parse(parse, json_array_get(json, i), &set->prefixes[i]);
-	set->prefix_count = count;
+	for (size_t i = 0; !err && i < size(json); i++)
+		err = prefix_parse(parse, item(json, i), &set->prefixes[i]);
+	set->prefix_count = size(json);
 	return err;
 }
 
-static int text_copy(const struct parse *parse, const json_t *json, char **ret)
+static int text_copy(const struct parse *parse, const struct ml_hujson_value *json, char **ret)
 {
-	const char *text = json_string_value(json);
+	const char *text = string(json);
 
 	if (!text)
-		return fail(parse, "expected a name");
+		return fail(parse, json, "expected a name");
 	*ret = strdup(text);
 	return *ret ? 0 : no_memory(parse);
 }
 
-static int set_parse(const struct parse *parse, const json_t *json, struct ml_set *set)
+static int set_parse(const struct parse *parse, const struct ml_hujson_value *json,
+		     struct ml_set *set)
 {
-	const json_t *what = json_array_get(json, 1);
+	const struct ml_hujson_value *what = item(json, 1);
 	int err;
 
-	if (json_array_size(json) != 2)
-		return fail(parse, "expected sets as [name, prefixes]");
-	err = text_copy(parse, json_array_get(json, 0), &set->name);
+	if (size(json) != 2)
+		return fail(parse, json, "expected sets as [name, prefixes]");
+	err = text_copy(parse, item(json, 0), &set->name);
 	if (err)
 		return err;
-	set->any = json_is_true(what);
+	set->any = is_true(what);
 	if (set->any)
 		return 0;
-	return json_is_array(what) ? prefixes_parse(parse, what, set) :
-				     fail(parse, "expected the prefixes of a set");
+	if (what->type != ML_HUJSON_ARRAY)
+		return fail(parse, json, "expected the prefixes of a set");
+	return prefixes_parse(parse, what, set);
 }
 
 static int sets_parse(const struct parse *parse)
 {
 	struct ml_ruleset *ruleset = parse->ruleset;
-	const json_t *array;
+	const struct ml_hujson_value *array;
 	int err;
 
 	ruleset->sets = array_room(parse, "sets", sizeof(*ruleset->sets), &array, &err);
-	for (size_t i = 0; !err && i < json_array_size(array); i++) {
+	for (size_t i = 0; !err && i < size(array); i++) {
 		ruleset->set_count++;
-		err = set_parse(parse, json_array_get(array, i), &ruleset->sets[i]);
+		err = set_parse(parse, item(array, i), &ruleset->sets[i]);
 	}
 	return err;
 }
 
-static const char *set_text(const void *arg, uint32_t number)
+static const char *set_text(const void *arg, uint32_t index)
 {
 	const struct ml_ruleset *ruleset = arg;
 
-	return ruleset->sets[number].name;
+	return ruleset->sets[index].name;
 }
 
 static int sets_index(struct parse *parse)
@@ -128,34 +176,34 @@ static int sets_index(struct parse *parse)
 	return 0;
 }
 
-static int numbers_parse(const struct parse *parse, const json_t *json, uint32_t **ret,
-			 size_t *ret_count)
+static int numbers_parse(const struct parse *parse, const struct ml_hujson_value *json,
+			 uint32_t **ret, size_t *ret_count)
 {
-	size_t count = json_array_size(json);
-	uint32_t *numbers = calloc(count + 1, sizeof(*numbers));
+	uint32_t *numbers = calloc(size(json) + 1, sizeof(*numbers));
 
 	if (!numbers)
 		return no_memory(parse);
 	*ret = numbers;
-	for (size_t i = 0; i < count; i++) {
-		const char *name = json_string_value(json_array_get(json, i));
+	for (size_t i = 0; i < size(json); i++) {
+		const char *name = string(item(json, i));
 
 		numbers[i] = name ? ml_table_find(&parse->sets, name) : ML_TABLE_NONE;
 		if (numbers[i] == ML_TABLE_NONE)
-			return fail(parse, "a rule speaks of a set that is not there");
+			return fail(parse, json, "a rule speaks of a set that is not there");
 	}
-	*ret_count = count;
+	*ret_count = size(json);
 	return 0;
 }
 
-static int services_parse(const struct parse *parse, const json_t *json, struct ml_rule *rule)
+static int services_parse(const struct parse *parse, const struct ml_hujson_value *json,
+			  struct ml_rule *rule)
 {
 	struct ml_services services = { 0 };
 	char why[ML_SERVICE_WHY];
 	int err = 0;
 
-	for (size_t i = 0; !err && i < json_array_size(json); i++) {
-		const char *text = json_string_value(json_array_get(json, i));
+	for (size_t i = 0; !err && i < size(json); i++) {
+		const char *text = string(item(json, i));
 
 		err = text ? ml_services_parse(&services, text, ML_SERVICE_STAR_USUAL, why) : -EINVAL;
 	}
@@ -163,29 +211,29 @@ static int services_parse(const struct parse *parse, const json_t *json, struct 
 	rule->services = services.items;
 	rule->service_count = services.count;
 	if (err == -EINVAL)
-		return fail(parse, "a rule has a service that is none");
+		return fail(parse, json, "a rule has a service that is none");
 	return err ? no_memory(parse) : 0;
 }
 
-static int rule_parse(const struct parse *parse, const json_t *json, const json_t *line,
-		      struct ml_rule *rule)
+static int rule_parse(const struct parse *parse, const struct ml_hujson_value *json,
+		      const struct ml_hujson_value *line, struct ml_rule *rule)
 {
-	const char *action = json_string_value(json_object_get(json, "action"));
-	json_int_t number = json_integer_value(line);
+	const char *action = string(member(json, "action"));
+	int64_t value;
 	int err;
 
-	if (json_object_size(json) != 4 || !action)
-		return fail(parse, "expected rules as {action, dst, ip, src}");
-	if (!json_is_integer(line) || number < 0 || number > UINT_MAX)
-		return fail(parse, "expected the line of each rule");
+	if (json->type != ML_HUJSON_OBJECT || json->object.count != 4 || !action)
+		return fail(parse, json, "expected rules as {action, dst, ip, src}");
+	if (!number(line, 0, UINT_MAX, &value))
+		return fail(parse, line, "expected the line of each rule");
 	rule->action = ml_action_parse(action);
-	rule->line = (unsigned int)number;
-	err = numbers_parse(parse, json_object_get(json, "dst"), &rule->destinations,
+	rule->line = (unsigned int)value;
+	err = numbers_parse(parse, member(json, "dst"), &rule->destinations,
 			    &rule->destination_count);
 	if (!err)
-		err = services_parse(parse, json_object_get(json, "ip"), rule);
+		err = services_parse(parse, member(json, "ip"), rule);
 	if (!err)
-		err = numbers_parse(parse, json_object_get(json, "src"), &rule->sources,
+		err = numbers_parse(parse, member(json, "src"), &rule->sources,
 				    &rule->source_count);
 	return err;
 }
@@ -193,16 +241,15 @@ static int rule_parse(const struct parse *parse, const json_t *json, const json_
 static int rules_parse(const struct parse *parse)
 {
 	struct ml_ruleset *ruleset = parse->ruleset;
-	const json_t *array, *lines = json_object_get(parse->root, "lines");
+	const struct ml_hujson_value *array, *lines = member(parse->root, "lines");
 	int err;
 
 	ruleset->rules = array_room(parse, "rules", sizeof(*ruleset->rules), &array, &err);
-	if (!err && json_array_size(lines) != json_array_size(array))
-		return fail(parse, "expected as many \"lines\" as \"rules\"");
-	for (size_t i = 0; !err && i < json_array_size(array); i++) {
+	if (!err && size(lines) != size(array))
+		return fail(parse, parse->root, "expected as many \"lines\" as \"rules\"");
+	for (size_t i = 0; !err && i < size(array); i++) {
 		ruleset->rule_count++;
-		err = rule_parse(parse, json_array_get(array, i), json_array_get(lines, i),
-				 &ruleset->rules[i]);
+		err = rule_parse(parse, item(array, i), item(lines, i), &ruleset->rules[i]);
 	}
 	return err;
 }
@@ -210,18 +257,18 @@ static int rules_parse(const struct parse *parse)
 static int owners_parse(const struct parse *parse)
 {
 	struct ml_ruleset *ruleset = parse->ruleset;
-	const json_t *array;
+	const struct ml_hujson_value *array;
 	int err;
 
 	ruleset->owners = array_room(parse, "owners", sizeof(*ruleset->owners), &array, &err);
-	for (size_t i = 0; !err && i < json_array_size(array); i++) {
-		const json_t *item = json_array_get(array, i);
-		json_int_t tunnel = json_integer_value(json_array_get(item, 1));
+	for (size_t i = 0; !err && i < size(array); i++) {
+		const struct ml_hujson_value *json = item(array, i);
+		int64_t tunnel;
 
-		if (json_array_size(item) != 2 || tunnel < 1 || tunnel > UINT8_MAX)
-			return fail(parse, "expected owners as [prefix, tunnel]");
+		if (size(json) != 2 || !number(item(json, 1), 1, UINT8_MAX, &tunnel))
+			return fail(parse, json, "expected owners as [prefix, tunnel]");
 		ruleset->owners[i].tunnel = (uint8_t)tunnel;
-		err = prefix_parse(parse, json_array_get(item, 0), &ruleset->owners[i].prefix);
+		err = prefix_parse(parse, item(json, 0), &ruleset->owners[i].prefix);
 		ruleset->owner_count++;
 	}
 	return err;
@@ -230,40 +277,45 @@ static int owners_parse(const struct parse *parse)
 static int names_parse(const struct parse *parse)
 {
 	struct ml_ruleset *ruleset = parse->ruleset;
-	const json_t *array;
+	const struct ml_hujson_value *array;
 	int err;
 
 	ruleset->names = array_room(parse, "names", sizeof(*ruleset->names), &array, &err);
-	for (size_t i = 0; !err && i < json_array_size(array); i++) {
-		const json_t *item = json_array_get(array, i);
+	for (size_t i = 0; !err && i < size(array); i++) {
+		const struct ml_hujson_value *json = item(array, i);
 
-		if (json_array_size(item) != 2)
-			return fail(parse, "expected names as [prefix, name]");
+		if (size(json) != 2)
+			return fail(parse, json, "expected names as [prefix, name]");
 		ruleset->name_count++;
-		err = prefix_parse(parse, json_array_get(item, 0), &ruleset->names[i].prefix);
+		err = prefix_parse(parse, item(json, 0), &ruleset->names[i].prefix);
 		if (!err)
-			err = text_copy(parse, json_array_get(item, 1), &ruleset->names[i].name);
+			err = text_copy(parse, item(json, 1), &ruleset->names[i].name);
 	}
 	return err;
+}
+
+static int tunnel_parse(const struct parse *parse, const struct ml_hujson_value *json,
+			struct ml_tunnel *tunnel)
+{
+	const char *name = string(item(json, 0));
+
+	if (size(json) != 2 || !name || strlen(name) >= sizeof(tunnel->name) ||
+	    item(json, 1)->type != ML_HUJSON_BOOL)
+		return fail(parse, json, "expected tunnels as [name, ignored]");
+	memcpy(tunnel->name, name, strlen(name));
+	tunnel->ignored = is_true(item(json, 1));
+	return 0;
 }
 
 static int tunnels_parse(const struct parse *parse)
 {
 	struct ml_ruleset *ruleset = parse->ruleset;
-	const json_t *array;
+	const struct ml_hujson_value *array;
 	int err;
 
 	ruleset->tunnels = array_room(parse, "tunnels", sizeof(*ruleset->tunnels), &array, &err);
-	for (size_t i = 0; !err && i < json_array_size(array); i++) {
-		const json_t *item = json_array_get(array, i);
-		const char *name = json_string_value(json_array_get(item, 0));
-		struct ml_tunnel *tunnel = &ruleset->tunnels[i];
-
-		if (json_array_size(item) != 2 || !name || strlen(name) >= sizeof(tunnel->name) ||
-		    !json_is_boolean(json_array_get(item, 1)))
-			return fail(parse, "expected tunnels as [name, ignored]");
-		memcpy(tunnel->name, name, strlen(name));
-		tunnel->ignored = json_is_true(json_array_get(item, 1));
+	for (size_t i = 0; !err && i < size(array); i++) {
+		err = tunnel_parse(parse, item(array, i), &ruleset->tunnels[i]);
 		ruleset->tunnel_count++;
 	}
 	return err;
@@ -271,13 +323,13 @@ static int tunnels_parse(const struct parse *parse)
 
 static int root_check(const struct parse *parse)
 {
-	const json_t *reject = json_object_get(parse->root, "rejectUnmatched");
+	const struct ml_hujson_value *reject = member(parse->root, "rejectUnmatched");
+	int64_t format;
 
-	if (!json_is_object(parse->root) || json_object_size(parse->root) != 8 ||
-	    json_integer_value(json_object_get(parse->root, "format")) != 1 ||
-	    !json_is_boolean(reject))
-		return fail(parse, "not a rules block of format 1");
-	parse->ruleset->reject_unmatched = json_is_true(reject);
+	if (parse->root->type != ML_HUJSON_OBJECT || parse->root->object.count != 8 ||
+	    !number(member(parse->root, "format"), 1, 1, &format) || reject->type != ML_HUJSON_BOOL)
+		return fail(parse, parse->root, "not a rules block of format 1");
+	parse->ruleset->reject_unmatched = is_true(reject);
 	return 0;
 }
 
@@ -304,7 +356,8 @@ static int texts_make(const struct parse *parse)
 
 		err = text_make(parse, rule, &text);
 		if (!err && (!rule->id || (i && rule[-1].id >= rule->id)))
-			err = fail(parse, "rule %zu is not behind the one before it", i);
+			err = fail(parse, item(member(parse->root, "rules"), i),
+				   "rule %zu is not behind the one before it", i);
 	}
 	ml_text_clean(&text);
 	return err;
@@ -332,20 +385,29 @@ static int block_parse(struct parse *parse)
 	return err ? err : texts_make(parse);
 }
 
+/* For whoever reads a block it is malformed, whatever was wrong with the text. */
+static int json_refuse(struct ml_error *error, int err)
+{
+	if (err == -ENOMEM)
+		return err;
+	if (error)
+		error->code = -EBADMSG;
+	return -EBADMSG;
+}
+
 int ml_rules_parse(const char *text, size_t length, struct ml_ruleset *ret,
 		   struct ml_error *error)
 {
 	struct ml_ruleset ruleset = { 0 };
 	struct parse parse = { .ruleset = &ruleset, .error = error };
-	json_error_t json_error;
-	json_t *root = json_loadb(text, length, JSON_REJECT_DUPLICATES, &json_error);
-	int err;
+	struct ml_hujson *document;
+	int err = ml_json_parse("", text, length, &document, error);
 
-	parse.root = root;
-	err = root ? block_parse(&parse) :
-		     fail(&parse, "not JSON: line %d, column %d: %s", json_error.line,
-			  json_error.column, json_error.text);
-	json_decref(root);
+	if (err)
+		return json_refuse(error, err);
+	parse.root = ml_hujson_root(document);
+	err = block_parse(&parse);
+	ml_hujson_free(document);
 	ml_table_clean(&parse.sets);
 	if (err)
 		ml_ruleset_free(&ruleset);
