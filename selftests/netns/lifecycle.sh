@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
+# runs: long
 # timeout: 400
 # The life of the module, of an armed namespace, of its generations and devices.
 #
