@@ -208,7 +208,7 @@ listens() { n "$1" ss -Hln"${2:0:1}" "sport = :$3" | grep -q .; }
 # reach NS tcp|udp ADDRESS PORT [SECONDS]: what is sent comes back
 reach() {
 	# shellcheck disable=SC2016
-	n "$1" timeout "${5:-3}" bash -c 'exec 3<>"$0" && echo merlon >&3 &&
+	n "$1" timeout "$((${5:-3} * ${MERLON_PATIENCE:-1}))" bash -c 'exec 3<>"$0" && echo merlon >&3 &&
 		[ "$(head -c 7 <&3)" = merlon ]' \
 		"/dev/$2/$3/$4" || return 1
 }

@@ -155,9 +155,9 @@ must() {
 }
 
 # wait_for SECONDS COMMAND...: polls until COMMAND succeeds. Fails, with the
-# last output shown, when it never did.
+# last output shown, when it never did. MERLON_PATIENCE multiplies SECONDS.
 wait_for() {
-	local end=$((SECONDS + $1 + 1)) status
+	local end=$((SECONDS + $1 * ${MERLON_PATIENCE:-1} + 1)) status
 
 	shift
 	while :; do
