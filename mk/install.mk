@@ -1,67 +1,78 @@
 # SPDX-License-Identifier: GPL-2.0 OR MIT
-# Installing on a real machine, and the Debian packages that do the same.
+# Installing on a real machine, and the Debian packages that do the same. With
+# DESTDIR files are only laid out: nothing is built for a kernel or asked.
 
 PREFIX ?= /usr/local
 DESTDIR ?=
 UNITDIR ?= /lib/systemd/system
-MODULE_SOURCE := $(DESTDIR)/usr/src/merlon-$(VERSION)
+BASHDIR ?= /usr/share/bash-completion/completions
+ZSHDIR ?= /usr/share/zsh/vendor-completions
+FISHDIR ?= /usr/share/fish/vendor_completions.d
+
+bindir := $(DESTDIR)$(PREFIX)/bin
+sbindir := $(DESTDIR)$(PREFIX)/sbin
+mandir := $(DESTDIR)$(PREFIX)/share/man
+libexecdir := $(DESTDIR)/usr/lib/merlon
+module_source := $(DESTDIR)/usr/src/merlon-$(VERSION)
 man_pages := $(wildcard man/*.[158])
+# As the packages have them; elsewhere PREFIX goes in.
+relocate := sed -e 's|/usr/sbin/merlond|$(PREFIX)/sbin/merlond|' \
+	-e 's|/usr/bin/merlon$$|$(PREFIX)/bin/merlon|'
 
-.PHONY: install install-programs install-module-source uninstall deb
+.PHONY: install install-programs install-module-source install-here uninstall deb
 
-install: programs install-programs install-module-source ## install programs, units and the module (DKMS)
-	dkms add -m merlon -v $(VERSION) 2>/dev/null || true
-	dkms build -m merlon -v $(VERSION)
+install: install-programs install-module-source $(if $(DESTDIR),,install-here) ## programs, units, module (DKMS)
+
+# ORDER: of a module that is installed already, DKMS forgets the build first.
+# One that is loaded stays as it is.
+install-here: install-programs install-module-source
+	dkms remove -m merlon -v $(VERSION) --all >/dev/null 2>&1 || true
 	dkms install --force -m merlon -v $(VERSION)
 	systemd-sysusers merlon.conf
-	systemd-tmpfiles --create merlon.conf || true
-	! [ -d /run/systemd/system ] || systemctl daemon-reload
+	systemd-tmpfiles --create merlon.conf
+	[ ! -d /run/systemd/system ] || systemctl daemon-reload
 	@echo "Installed. Next: merlon adopt wg0, or see README.md."
 
 install-programs: programs
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/sbin \
-		$(DESTDIR)$(UNITDIR) $(DESTDIR)/usr/lib/merlon \
-		$(DESTDIR)/usr/lib/sysusers.d $(DESTDIR)/usr/lib/tmpfiles.d \
-		$(DESTDIR)/lib/modprobe.d \
-		$(DESTDIR)/usr/share/bash-completion/completions
-	install -m 755 $(O)/merlon $(DESTDIR)$(PREFIX)/bin/merlon
-	install -m 755 $(O)/merlond $(DESTDIR)$(PREFIX)/sbin/merlond
-	sed 's|/usr/sbin/merlond|$(PREFIX)/sbin/merlond|' packaging/systemd/merlond.service \
-		>$(DESTDIR)$(UNITDIR)/merlond.service
-	sed 's|/usr/bin/merlon|$(PREFIX)/bin/merlon|' packaging/libexec/load-wireguard \
-		>$(DESTDIR)/usr/lib/merlon/load-wireguard
-	chmod 755 $(DESTDIR)/usr/lib/merlon/load-wireguard
-	install -m 644 packaging/systemd/merlon.sysusers $(DESTDIR)/usr/lib/sysusers.d/merlon.conf
-	install -m 644 packaging/systemd/merlon.tmpfiles $(DESTDIR)/usr/lib/tmpfiles.d/merlon.conf
-	install -m 644 packaging/modprobe.d/merlon.conf $(DESTDIR)/lib/modprobe.d/merlon.conf
-	install -m 644 completion/merlon.bash \
-		$(DESTDIR)/usr/share/bash-completion/completions/merlon
+	install -d $(bindir) $(sbindir) $(libexecdir) $(DESTDIR)$(UNITDIR)
+	install -m 755 $(O)/merlon $(bindir)/merlon
+	install -m 755 $(O)/merlond $(sbindir)/merlond
+	$(relocate) packaging/systemd/merlond.service >$(DESTDIR)$(UNITDIR)/merlond.service
+	$(relocate) packaging/libexec/load-wireguard >$(libexecdir)/load-wireguard
+	chmod 644 $(DESTDIR)$(UNITDIR)/merlond.service
+	chmod 755 $(libexecdir)/load-wireguard
+	install -D -m 644 packaging/systemd/merlon.sysusers $(DESTDIR)/usr/lib/sysusers.d/merlon.conf
+	install -D -m 644 packaging/systemd/merlon.tmpfiles $(DESTDIR)/usr/lib/tmpfiles.d/merlon.conf
+	install -D -m 644 packaging/modprobe.d/merlon.conf $(DESTDIR)/lib/modprobe.d/merlon.conf
+	install -D -m 644 completion/merlon.bash $(DESTDIR)$(BASHDIR)/merlon
+	install -D -m 644 completion/merlon.zsh $(DESTDIR)$(ZSHDIR)/_merlon
+	install -D -m 644 completion/merlon.fish $(DESTDIR)$(FISHDIR)/merlon.fish
 	for page in $(man_pages); do \
-		install -D -m 644 $$page \
-			$(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}; \
+		install -D -m 644 $$page $(mandir)/man$${page##*.}/$${page##*/} || exit; \
 	done
 
 install-module-source:
-	install -D -m 755 packaging/libexec/refuse-while-armed \
-		$(DESTDIR)/usr/lib/merlon/refuse-while-armed
-	install -d $(MODULE_SOURCE)
-	cp -a kmod/. $(MODULE_SOURCE)/
-	install -d $(MODULE_SOURCE)/uapi
-	cp -a uapi/. $(MODULE_SOURCE)/uapi/
-	sed -i 's/^PACKAGE_VERSION=.*/PACKAGE_VERSION="$(VERSION)"/' $(MODULE_SOURCE)/dkms.conf
+	install -D -m 755 packaging/libexec/refuse-while-armed $(libexecdir)/refuse-while-armed
+	rm -rf $(module_source)
+	install -d $(module_source)/uapi
+	cp -R kmod/. $(module_source)/
+	cp -R uapi/. $(module_source)/uapi/
+	sed -i 's/#MODULE_VERSION#/$(VERSION)/' $(module_source)/dkms.conf
 
-uninstall: ## take out what install put in (refused while armed)
+uninstall: ## take out what install put in (refused while armed); /etc/merlon and /var/lib/merlon stay
+ifeq ($(DESTDIR),)
 	packaging/libexec/refuse-while-armed
+	[ ! -d /run/systemd/system ] || systemctl disable --now merlond.service
+	[ ! -d /sys/module/merlon ] || rmmod merlon
 	dkms remove -m merlon -v $(VERSION) --all
-	rm -rf $(MODULE_SOURCE) $(DESTDIR)/usr/lib/merlon
-	rm -f $(DESTDIR)$(PREFIX)/bin/merlon $(DESTDIR)$(PREFIX)/sbin/merlond \
-		$(DESTDIR)$(UNITDIR)/merlond.service \
-		$(DESTDIR)/usr/lib/sysusers.d/merlon.conf \
-		$(DESTDIR)/usr/lib/tmpfiles.d/merlon.conf \
-		$(DESTDIR)/lib/modprobe.d/merlon.conf \
-		$(DESTDIR)/usr/share/bash-completion/completions/merlon
+endif
+	rm -rf $(module_source) $(libexecdir)
+	rm -f $(bindir)/merlon $(sbindir)/merlond $(DESTDIR)$(UNITDIR)/merlond.service \
+		$(DESTDIR)/usr/lib/sysusers.d/merlon.conf $(DESTDIR)/usr/lib/tmpfiles.d/merlon.conf \
+		$(DESTDIR)/lib/modprobe.d/merlon.conf $(DESTDIR)$(BASHDIR)/merlon \
+		$(DESTDIR)$(ZSHDIR)/_merlon $(DESTDIR)$(FISHDIR)/merlon.fish
 	for page in $(man_pages); do \
-		rm -f $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}; \
+		rm -f $(mandir)/man$${page##*.}/$${page##*/}; \
 	done
 
 deb: ## Debian packages merlon and merlon-dkms, in build/deb
