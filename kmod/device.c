@@ -60,6 +60,8 @@ static int device_event(struct notifier_block *nb, unsigned long event, void *pt
 		tell(dev, merlon_generation_add_device);
 	else if (event == NETDEV_UNREGISTER)
 		tell(dev, merlon_generation_remove_device);
+	if (event == NETDEV_CHANGENAME)
+		synchronize_net();	/* its old slot may be given away now */
 	return NOTIFY_DONE;
 }
 

@@ -286,34 +286,6 @@ static int find_slot(const struct merlon_generation *generation, int ifindex, in
 	return -1;
 }
 
-/**
- * merlon_generation_add_device - a WireGuard device came, or has another name
- * @generation: in force, or about to be
- * @dev: the device
- *
- * Under RTNL; lockless readers may be at work. A device that the policy does
- * not name needs no slot: what is not found is unknown, and denied. The slots
- * suffice: at most MERLON_MAX_TUNNELS names are in use at a time.
- *
- * ORDER: a slot's number is UNKNOWN while it has no device, so whoever sees the
- * new device with the old number denies. A slot is not given to another device
- * while a packet of the one before can be in a hook: unregistering waits for
- * grace periods before the next device can be registered.
- */
-void merlon_generation_add_device(struct merlon_generation *generation,
-				  const struct net_device *dev)
-{
-	u8 number = tunnel_number(generation, dev->name);
-	int slot = find_slot(generation, dev->ifindex, dev->ifindex);
-
-	if (slot < 0 && number != MERLON_TUNNEL_UNKNOWN)
-		slot = find_slot(generation, dev->ifindex, MERLON_TUNNEL_GONE);
-	if (slot < 0)
-		return;
-	WRITE_ONCE(generation->tunnel_number[slot], number);
-	WRITE_ONCE(generation->tunnel_ifindex[slot], dev->ifindex);
-}
-
 /* Under RTNL: the device goes, or goes to another namespace. */
 void merlon_generation_remove_device(struct merlon_generation *generation,
 				     const struct net_device *dev)
@@ -324,6 +296,39 @@ void merlon_generation_remove_device(struct merlon_generation *generation,
 		return;
 	WRITE_ONCE(generation->tunnel_number[slot], MERLON_TUNNEL_UNKNOWN);
 	WRITE_ONCE(generation->tunnel_ifindex[slot], MERLON_TUNNEL_GONE);
+}
+
+/**
+ * merlon_generation_add_device - a WireGuard device came, or has another name
+ * @generation: in force, or about to be
+ * @dev: the device
+ *
+ * Under RTNL; lockless readers may be at work. A device that the policy does
+ * not name has no slot: what is not found is unknown, and denied. So the slots
+ * suffice: at most MERLON_MAX_TUNNELS names are in use at a time.
+ *
+ * ORDER: a slot's number is UNKNOWN while it has no device, so whoever sees the
+ * new device with the old number denies. A slot is not given to another device
+ * while a packet of the one before can be in a hook: between the two stands a
+ * grace period (unregistering has its own, renaming waits in device.c).
+ */
+void merlon_generation_add_device(struct merlon_generation *generation,
+				  const struct net_device *dev)
+{
+	u8 number = tunnel_number(generation, dev->name);
+	int slot;
+
+	if (number == MERLON_TUNNEL_UNKNOWN) {
+		merlon_generation_remove_device(generation, dev);
+		return;
+	}
+	slot = find_slot(generation, dev->ifindex, dev->ifindex);
+	if (slot < 0)
+		slot = find_slot(generation, dev->ifindex, MERLON_TUNNEL_GONE);
+	if (WARN_ON_ONCE(slot < 0))
+		return;
+	WRITE_ONCE(generation->tunnel_number[slot], number);
+	WRITE_ONCE(generation->tunnel_ifindex[slot], dev->ifindex);
 }
 
 static void add_all_devices(struct merlon_generation *generation, struct net *net)
