@@ -1,4 +1,4 @@
-cd "$tap_dir" && chmod 755 . || bail "no directory"
+#!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # runs: long
 # timeout: 300
@@ -8,6 +8,7 @@ cd "$tap_dir" && chmod 755 . || bail "no directory"
 . "$(dirname "$0")/../lib/tap.sh"
 PATH=$PATH:$(cd "$(dirname "$0")/../../build/user/tools" && pwd)
 
+[ -n "${MERLON_VM:-}" ] || skip_all "needs a guest (selftests/vm/run)"
 cd "$tap_dir" && chmod 755 . || bail "no directory"
 modprobe -r merlon 2>/dev/null
 serial=0
@@ -46,7 +47,7 @@ mkfifo hold
 setpriv --reuid=65534 --regid=65534 --clear-groups \
 	"$(command -v nltool)" join-all , hold , listen 500 <hold >early 2>&1 &
 exec 9>hold
-must wait_for 10 grep -q holding early
+must wait_for 60 grep -q holding early
 
 must nltool status
 is "$(module_users)" 0 "asking for the family loads the module"
@@ -227,13 +228,13 @@ like "$(nl interrupted r1.img r2.img 8)" 'rules, ascending' "and nothing comes t
 nl join , listen 60000 6 >events &
 listener=$!
 sub() { n a nltool status >/dev/null && grep -q 'join: ok' events; }
-must wait_for 10 sub
+must wait_for 60 sub
 must nl load a.img 9 1 600000
 must nl arm observing
 must nl arm enforcing 100
 must nl confirm
 must nl renew a.img 9 2 300
-must wait_for 20 grep -q 'STATE=expired' events
+must wait_for 60 grep -q 'STATE=expired' events
 wait $listener
 is "$(sed -n 's/^STATE_EVENT STATE=\([a-z]*\) .*/\1/p' events | xargs)" \
 	"disarmed observing enforcing enforcing enforcing expired" "STATE_EVENTs, in order"
@@ -242,7 +243,7 @@ like "$(nl explain 10.0.0.1 10.0.0.2 6 1000)" 'ACTION=2 REASON=expired' "EXPLAIN
 says "a renewal after the end" "renew: ok" renew a.img 9 3 600000
 is "$(status STATE)" enforcing "brings it back"
 must nl renew a.img 9 4 1
-must nl await expired 5000
+must nl await expired 60000
 says "and so does a load" "await: ok" load a.img 9 5 600000 , await enforcing 100
 must nl disarm
 
@@ -250,7 +251,7 @@ must nl disarm
 must nltool load a.img 1 1 60000
 must nltool disarm
 exec 9>&-
-wait_for 10 grep -q listen early
+wait_for 60 grep -q listen early
 is "$(grep -c EVENT early)" 0 "nobody, who joined before the module came, heard nothing"
 
 # --- at once ----------------------------------------------------------------

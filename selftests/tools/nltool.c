@@ -629,23 +629,26 @@ static void live(const struct image *image, uint64_t i)
 
 static void step_lives(int argc, char **argv)
 {
-	uint64_t i, count = number(argv[1]);
+	uint64_t i, worker, count = number(argv[1]);
 	struct image image = read_image(argv[2]);
-	int status = 1;
+	int status, bad = 0;
 
 	(void)argc;
 	find_family();
-	if (!fork()) {
+	for (worker = 0; worker < 4; worker++) {
+		if (fork())
+			continue;
 		sockets[0] = NULL;
-		for (i = 0; i < count; i++) {
+		for (i = worker; i < count; i += 4) {
 			live(&image, i);
 			wait_for_the_dead(64);
 		}
 		_exit(0);
 	}
-	wait(&status);
+	while (wait(&status) > 0)
+		bad |= status;
 	wait_for_the_dead(0);
-	outcome = (struct outcome){ .missing = -1, .code = status ? ECHILD : 0 };
+	outcome = (struct outcome){ .missing = -1, .code = bad ? ECHILD : 0 };
 	free(image.bytes);
 }
 
