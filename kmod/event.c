@@ -178,22 +178,17 @@ static int put_packet(struct sk_buff *skb, const struct merlon_packet *packet)
 	return 0;
 }
 
-/* Under RCU, as the packet path is. */
-static u64 rule_id(const struct merlon_net *mn, const struct merlon_drop *drop)
+static u64 rule_id(const struct merlon_drop *drop)
 {
-	const struct merlon_generation *generation = drop->generation;
 	u32 rule = MERLON_VERDICT_RULE(drop->verdict);
 
-	if (!generation)
-		generation = rcu_dereference(mn->generation);
-	return rule && generation ? merlon_tables_rule_id(generation->tables, rule) : 0;
+	return rule ? merlon_tables_rule_id(drop->generation->tables, rule) : 0;
 }
 
-static int put_verdict(struct sk_buff *skb, const struct merlon_net *mn,
-		       const struct merlon_drop *drop)
+static int put_verdict(struct sk_buff *skb, const struct merlon_drop *drop)
 {
 	u8 action = MERLON_VERDICT_ACTION(drop->verdict) ?: MERLON_ACTION_DROP;
-	u64 id = rule_id(mn, drop);
+	u64 id = rule_id(drop);
 
 	if (nla_put_u8(skb, MERLON_A_REASON, drop->reason) ||
 	    nla_put_u8(skb, MERLON_A_HOOK, drop->hook) ||
@@ -204,11 +199,12 @@ static int put_verdict(struct sk_buff *skb, const struct merlon_net *mn,
 		return -EMSGSIZE;
 	if (drop->observed && nla_put_flag(skb, MERLON_A_OBSERVED))
 		return -EMSGSIZE;
+	if (drop->reply && nla_put_flag(skb, MERLON_A_REPLY))
+		return -EMSGSIZE;
 	return 0;
 }
 
-static struct sk_buff *drop_message(const struct merlon_net *mn, const struct merlon_drop *drop,
-				    u64 suppressed)
+static struct sk_buff *drop_message(const struct merlon_drop *drop, u64 suppressed)
 {
 	struct sk_buff *skb = genlmsg_new(NLMSG_GOODSIZE, GFP_ATOMIC);
 	void *header;
@@ -216,7 +212,7 @@ static struct sk_buff *drop_message(const struct merlon_net *mn, const struct me
 	if (!skb)
 		return NULL;
 	header = genlmsg_put(skb, 0, 0, family, 0, MERLON_CMD_DROP_EVENT);
-	if (!header || put_verdict(skb, mn, drop) || put_packet(skb, drop->packet) ||
+	if (!header || put_verdict(skb, drop) || put_packet(skb, drop->packet) ||
 	    put_devices(skb, drop) ||
 	    (suppressed && put_u64(skb, MERLON_A_SUPPRESSED, suppressed))) {
 		nlmsg_free(skb);
@@ -238,7 +234,7 @@ void merlon_event_drop(struct merlon_net *mn, const struct merlon_drop *drop)
 		return;
 	}
 	suppressed = atomic64_xchg(&mn->events_suppressed, 0);
-	skb = drop_message(mn, drop, suppressed);
+	skb = drop_message(drop, suppressed);
 	if (!skb) {
 		atomic64_add(suppressed + 1, &mn->events_suppressed);
 		return;

@@ -26,6 +26,7 @@ struct sk_buff;
  * @generation: whose verdict it is; NULL where there is none
  * @in: NULL where there is none
  * @out: NULL where there is none
+ * @reply: conntrack has it in a connection's reply direction
  */
 struct merlon_drop {
 	const struct merlon_packet *packet;
@@ -36,6 +37,7 @@ struct merlon_drop {
 	u32 verdict;	/* of the classifier, or 0 */
 	u32 length;
 	bool observed;
+	bool reply;
 };
 
 /* The family that events belong to; its first group gets them. */

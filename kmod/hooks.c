@@ -24,6 +24,7 @@
 #include <net/ip.h>
 #include <net/netfilter/ipv4/nf_defrag_ipv4.h>
 #include <net/netfilter/ipv6/nf_defrag_ipv6.h>
+#include <net/netfilter/nf_conntrack.h>
 
 #include "classifier/classify.h"
 #include "device.h"
@@ -110,22 +111,28 @@ static void trace(const struct merlon_generation *generation, const struct merlo
 			     rule ? merlon_tables_rule_id(generation->tables, rule) : 0);
 }
 
-static void report(struct merlon_net *mn, const struct merlon_packet *packet,
-		   const struct nf_hook_state *state, struct merlon_judgement judgement,
-		   u32 length, bool observed)
+static bool is_reply(const struct sk_buff *skb)
 {
-	const struct merlon_drop drop = {
-		.packet = packet,
+	enum ip_conntrack_info info;
+	const struct nf_conn *ct = nf_ct_get(skb, &info);
+
+	return ct && CTINFO2DIR(info) == IP_CT_DIR_REPLY;
+}
+
+static struct merlon_drop drop_of(const struct merlon_generation *generation,
+				  const struct sk_buff *skb, const struct nf_hook_state *state,
+				  struct merlon_judgement judgement)
+{
+	return (struct merlon_drop) {
+		.generation = generation,
 		.in = in_of(state),
 		.out = state->out,
 		.hook = hook_of(state),
 		.reason = reason_of(judgement),
 		.verdict = judgement.verdict,
-		.length = length,
-		.observed = observed,
+		.length = skb->len,
+		.reply = is_reply(skb),
 	};
-
-	merlon_event_drop(mn, &drop);
 }
 
 /*
@@ -137,6 +144,7 @@ static noinline unsigned int deny(struct merlon_net *mn, struct merlon_generatio
 				  struct merlon_judgement judgement)
 {
 	bool enforcing = READ_ONCE(mn->mode) != MERLON_MODE_OBSERVING;
+	struct merlon_drop drop = drop_of(generation, skb, state, judgement);
 	struct merlon_packet packet;
 
 	merlon_packet_read(family_of(state), skb, &packet);
@@ -145,7 +153,9 @@ static noinline unsigned int deny(struct merlon_net *mn, struct merlon_generatio
 	count_denied(mn, generation, judgement, skb->len);
 	if (trace_merlon_verdict_enabled())
 		trace(generation, &packet, state, judgement);
-	report(mn, &packet, state, judgement, skb->len, !enforcing);
+	drop.packet = &packet;
+	drop.observed = !enforcing;
+	merlon_event_drop(mn, &drop);
 	if (!enforcing)
 		return NF_ACCEPT;
 	if (MERLON_VERDICT_ACTION(judgement.verdict) == MERLON_ACTION_REJECT)

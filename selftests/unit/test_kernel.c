@@ -250,6 +250,7 @@ static void drop_event_is_read(void **state)
 	put_attr(&bytes, MERLON_A_SELECTOR, &port, sizeof(port));
 	put_attr(&bytes, MERLON_A_DEVICE_IN, "wg0", 4);
 	put_attr(&bytes, MERLON_A_OBSERVED, NULL, 0);
+	put_attr(&bytes, MERLON_A_REPLY, NULL, 0);
 	put_u64(&bytes, MERLON_A_SUPPRESSED, 4);
 	assert_int_equal(ml_kernel_event_from(finish(&bytes, 30, 0), &event), 0);
 	assert_int_equal(event.command, MERLON_CMD_DROP_EVENT);
@@ -258,6 +259,7 @@ static void drop_event_is_read(void **state)
 	assert_int_equal(event.destination[3], 2);
 	assert_int_equal(event.selector, 443);
 	assert_true(event.observed);
+	assert_true(event.reply);
 	assert_string_equal(event.device_in, "wg0");
 	assert_string_equal(event.device_out, "");
 	assert_int_equal(event.suppressed, 4);

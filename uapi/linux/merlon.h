@@ -38,6 +38,22 @@
  * than one rule speaks of a cell, a deny wins over an allow, then the lowest
  * id: one winner, which counts the packet.
  *
+ * ONE SPELLING
+ * ============
+ * What could be said in other bytes is refused (-EINVAL):
+ *
+ *   - Sorted arrays are strictly ascending.
+ *   - Numbers go up by one at their first use, and none is unused: of classes
+ *     along hosts4, hosts6, nets4 and nets6; of services and slots along their
+ *     own records; of shapes, and of the places of verdict lists, along classes
+ *     and then pairs.
+ *   - A verdict list is one 0, then one rule for each slot of its shape from 1
+ *     up; lists stand back to back, and two rows share a whole list or nothing.
+ *   - Left out are: a host or net that says what the net around it says, the
+ *     row of a destination class that is the row of source class 0, a pair that
+ *     says what holds without it, ranges of service 0, runs of slot 0, and two
+ *     neighbouring ranges or runs that are one.
+ *
  * THE GENERATION
  * ==============
  * A loaded image is a generation: ordered by (epoch, serial), published whole,
@@ -261,10 +277,11 @@ struct merlon_pair {
  * @first: first selector of the range
  * @last: last selector, >= first; 65535 for ports, 255 for ICMP types, 0 for
  *	protocols without selector at the most
- * @service: 0 to services - 1
+ * @service: 1 to services - 1
  *
  * Ranges of a protocol do not overlap and do not touch with the same service.
- * What no range contains is service 0.
+ * What no range contains is service 0. There are at most as many as there are
+ * selectors: 5 * 65536 + 2 * 256 + 249.
  */
 struct merlon_service {
 	__u8	protocol;
@@ -502,6 +519,8 @@ enum merlon_hook {
  * @MERLON_A_LAST_EPOCH: u64, highest (epoch, serial) taken in this namespace
  * @MERLON_A_LAST_SERIAL: u64
  * @MERLON_A_MAX_LIFETIME_MS: u64, longest lifetime the module takes
+ * @MERLON_A_REPLY: flag: conntrack has the packet in a connection's reply
+ *	direction; it was judged by the connection's original tuple
  */
 enum merlon_attr {
 	MERLON_A_UNSPEC,
@@ -547,6 +566,7 @@ enum merlon_attr {
 	MERLON_A_LAST_EPOCH,
 	MERLON_A_LAST_SERIAL,
 	MERLON_A_MAX_LIFETIME_MS,
+	MERLON_A_REPLY,
 	__MERLON_A_MAX,
 };
 #define MERLON_A_MAX (__MERLON_A_MAX - 1)

@@ -60,6 +60,7 @@ static void drop_json(struct ml_output *out, const struct live *live,
 	ml_output_value(out, "selector", json_integer(event->selector));
 	ml_output_value(out, "service", json_string(describe_service(event->protocol,
 								    event->selector, service)));
+	ml_output_value(out, "reply", json_boolean(event->reply));
 	ml_output_value(out, "length", json_integer(event->length));
 	ml_output_value(out, "deviceIn", *event->device_in ?
 			ml_output_text(event->device_in) : json_null());
@@ -82,10 +83,22 @@ static void drop_why(const struct live *live, const struct ml_kernel_event *even
 		snprintf(buffer, size, "%s", ml_reason_name(event->reason));
 }
 
+/* What was asked for; of a reply, what it answers. */
+static const char *drop_service(const struct ml_kernel_event *event,
+				char buffer[static DESCRIBE_TEXT + 16])
+{
+	bool answer = event->reply && has_ports(event->protocol);
+	char service[DESCRIBE_TEXT];
+
+	describe_service(event->protocol, answer ? event->source_port : event->selector, service);
+	snprintf(buffer, DESCRIBE_TEXT + 16, "%s%s", event->reply ? "reply, " : "", service);
+	return buffer;
+}
+
 static void drop_text(struct ml_output *out, const struct live *live,
 		      const struct ml_kernel_event *event)
 {
-	char from[DESCRIBE_TEXT], to[DESCRIBE_TEXT], service[DESCRIBE_TEXT], why[80];
+	char from[DESCRIBE_TEXT], to[DESCRIBE_TEXT], service[DESCRIBE_TEXT + 16], why[80];
 	char when[UNITS_TEXT], more[64] = "";
 
 	now_text(when, false);
@@ -99,7 +112,7 @@ static void drop_text(struct ml_output *out, const struct live *live,
 		      event->action == MERLON_ACTION_REJECT ? "rejected" : "dropped",
 		      describe_address(live->ruleset, event->family, event->source, from),
 		      describe_address(live->ruleset, event->family, event->destination, to),
-		      describe_service(event->protocol, event->selector, service),
+		      drop_service(event, service),
 		      *event->device_in ? event->device_in : "here",
 		      *event->device_out ? event->device_out : "here", why, more);
 }

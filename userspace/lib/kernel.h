@@ -86,7 +86,7 @@ struct ml_kernel_event {
 	enum merlon_hook hook;
 	enum merlon_action action;
 	uint64_t rule_id;
-	bool observed;
+	bool observed, reply;
 	uint8_t family, protocol;
 	uint8_t source[16], destination[16];
 	uint16_t source_port, selector;
