@@ -342,8 +342,8 @@ static void failing_tests_are_found(void **state)
 	assert_int_equal(tally.cases, 3);
 	assert_int_equal(tally.wrong, 2);
 	assert_string_equal(ml_error_string(&error, buffer, sizeof(buffer)),
-			    "policy:3:33: test: a@x to tag:w:80: expected accept, but no rule speaks of "
-			    "udp:80 from 240.0.0.1 to 240.0.0.2");
+			    "policy:3:33: test: a@x to tag:w:80: expected accept, but the rule at line 2 "
+			    "denies tcp:80 from 240.0.0.1 to 240.0.0.2");
 	ml_policy_free(policy);
 }
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "peek.h"
 
-#include <endian.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,40 +15,6 @@ bool bundle_is_one(struct ml_bytes file)
 {
 	return file.length >= ML_BUNDLE_MAGIC_BYTES &&
 	       !memcmp(file.data, ML_BUNDLE_MAGIC, ML_BUNDLE_MAGIC_BYTES);
-}
-
-static int record_take(struct ml_bytes *rest, uint32_t type, struct ml_bytes *ret,
-		       struct ml_error *error)
-{
-	struct ml_bundle_header header;
-	uint64_t bytes;
-
-	if (rest->length < sizeof(header))
-		return ml_error_set(error, -EBADMSG, "bundle: cut short, fetch it again");
-	memcpy(&header, rest->data, sizeof(header));
-	bytes = le64toh(header.bytes);
-	if (le32toh(header.type) != type || header.zero || bytes > ML_BUNDLE_MAX_BYTES ||
-	    bytes + ml_bundle_padding(bytes) > rest->length - sizeof(header))
-		return ml_error_set(error, -EBADMSG, "bundle: cut short or altered, fetch it again");
-	*ret = (struct ml_bytes){ rest->data + sizeof(header), bytes };
-	bytes += ml_bundle_padding(bytes) + sizeof(header);
-	rest->data += bytes;
-	rest->length -= bytes;
-	return 0;
-}
-
-static int split(struct ml_bytes rest, struct ml_bundle *bundle, struct ml_error *error)
-{
-	struct ml_bytes *const records[] = {
-		&bundle->envelope, &bundle->proof, &bundle->leaf, &bundle->image, &bundle->rules,
-	};
-	int ret = 0;
-
-	rest.data += ML_BUNDLE_MAGIC_BYTES;
-	rest.length -= ML_BUNDLE_MAGIC_BYTES;
-	for (uint32_t type = ML_BUNDLE_ENVELOPE; !ret && type < __ML_BUNDLE_RECORD_MAX; type++)
-		ret = record_take(&rest, type, records[type - ML_BUNDLE_ENVELOPE], error);
-	return ret;
 }
 
 static int peek_index(struct ml_bytes proof, uint64_t *ret, struct ml_error *error)
@@ -104,9 +69,7 @@ int bundle_peek(struct ml_bytes file, struct ml_bundle *ret, struct ml_error *er
 	struct ml_bundle bundle = { 0 };
 	int code;
 
-	if (!bundle_is_one(file))
-		return ml_error_set(error, -EBADMSG, "not a bundle of Merlon");
-	code = split(file, &bundle, error);
+	code = ml_bundle_split(file, &bundle, error);
 	if (!code)
 		code = peek_statement(&bundle, error);
 	if (!code)

@@ -17,6 +17,7 @@
 #include "units.h"
 
 #define LIFETIME	(14 * 86400)
+#define FUTURE		3600	/* seconds that clocks may differ */
 #define KEEP_BYTES	(512u << 20)	/* of images and rules, before they are made twice */
 
 /* ------------------------------------------------------------------ dates */
@@ -40,6 +41,8 @@ int signing_dates(const struct cli *cli, struct ml_statement *ret, struct ml_err
 	if (date_option(cli, "issued", &ret->issued, error) ||
 	    (lifetime && units_duration_parse(lifetime, &seconds, error)))
 		return -EINVAL;
+	if (ret->issued > ml_date_now() + FUTURE)
+		cli_remark(cli, "(issued is in the future: a node that takes this takes nothing older, and holds its date for today's)");
 	ret->not_before = ret->issued;
 	ret->expires = ret->issued + seconds;
 	if (date_option(cli, "not-before", &ret->not_before, error) ||

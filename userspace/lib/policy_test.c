@@ -124,7 +124,7 @@ static bool fits_family(int protocol, uint8_t family)
 	return protocol != 58 || family == AF_INET6;
 }
 
-/* Any service that passes lets the pair pass; else the last refusal stands. */
+/* Any service that passes lets the pair pass; else a rule's refusal says more than none. */
 static bool pair_judge(const struct bench *bench, const struct trial *trial,
 		       const struct ml_prefix *source, const struct ml_prefix *destination,
 		       struct trial *ret)
@@ -143,6 +143,8 @@ static bool pair_judge(const struct bench *bench, const struct trial *trial,
 		merlon_classify_trace(bench->tables, source->family, source->address,
 				      destination->address, (uint8_t)service->protocol,
 				      service->first, &trace);
+		if (judged && !is_allowed(trace.verdict) && MERLON_VERDICT_RULE(ret->verdict))
+			continue;
 		judged = true;
 		ret->service = *service;
 		ret->verdict = trace.verdict;
