@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "session.h"
 
+#include <dirent.h>
 #include <limits.h>
 #include <mntent.h>
 #include <stdio.h>
@@ -152,22 +153,49 @@ static const struct {
 	{ "/nvme-fabrics", "NVMe over fabrics" },
 };
 
+static const char *disk_name(const char *path)
+{
+	for (size_t i = 0; i < sizeof(network_disks) / sizeof(network_disks[0]); i++) {
+		if (strstr(path, network_disks[i].part))
+			return network_disks[i].name;
+	}
+	return NULL;
+}
+
+/* @path: of a block device in /sys; the disks below it count (dm-crypt, LVM, RAID). */
+static const char *disk_search(const char *path, int depth)
+{
+	char real[PATH_MAX], below[PATH_MAX + 16];
+	const char *found;
+	struct dirent *entry;
+	DIR *slaves;
+
+	if (!realpath(path, real))
+		return NULL;
+	found = disk_name(real);
+	snprintf(below, sizeof(below), "%s/slaves", real);
+	slaves = found || depth > 8 ? NULL : opendir(below);
+	while (slaves && !found && (entry = readdir(slaves))) {
+		if (entry->d_name[0] == '.')
+			continue;
+		snprintf(below, sizeof(below), "%.3000s/slaves/%s", real, entry->d_name);
+		found = disk_search(below, depth + 1);
+	}
+	if (slaves)
+		closedir(slaves);
+	return found;
+}
+
 static const char *network_disk(void)
 {
-	char path[64], real[PATH_MAX];
 	struct stat status;
+	char path[64];
 
 	if (stat("/", &status))
 		return NULL;
 	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u", major(status.st_dev),
 		 minor(status.st_dev));
-	if (!realpath(path, real))
-		return NULL;
-	for (size_t i = 0; i < sizeof(network_disks) / sizeof(network_disks[0]); i++) {
-		if (strstr(real, network_disks[i].part))
-			return network_disks[i].name;
-	}
-	return NULL;
+	return disk_search(path, 0);
 }
 
 static const char *network_filesystem(void)
