@@ -113,7 +113,7 @@ ends() {
 # ask LINE: sets $answer
 ask() {
 	echo "$*" >&"${PROBES[1]}"
-	read -rt 30 answer <&"${PROBES[0]}" || bail "probes: no answer to '$*'"
+	read -rt 600 answer <&"${PROBES[0]}" || bail "probes: no answer to '$*'"
 }
 
 probes_start() {

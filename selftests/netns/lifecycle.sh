@@ -260,8 +260,9 @@ must n idle nltool begin a.img 1 1 1000 , hold </dev/null
 
 # --- the end ----------------------------------------------------------------
 
-nl begin a.img 9 1 1000 , hold <hold >/dev/null 2>&1 9>&- &
 must nl load a.img 8 1 600000
+nl begin a.img 9 1 1000 , hold <hold >begun 2>&1 9>&- &
+must wait_for 60 grep -q holding begun
 ok "unloading ends loads and forgets generations" rmmod merlon
 exec 9>&-
 wait

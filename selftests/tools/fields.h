@@ -3,7 +3,8 @@
  * A packet in words:
  *
  *   src dst proto sport dport flags=SAFRP seq ack type code id mtu ttl
- *   data=BYTES text=TEXT cut=BYTES (of what is sent) count=N
+ *   data=BYTES text=TEXT cut=BYTES (of what is sent)
+ *   count=N spread=1			as often; each from the next port
  *   offset more fragid			a fragment
  *   ext=hop,dst,route,ah,frag		IPv6 extension headers
  *   opts=HEX				IPv4 options
@@ -24,6 +25,7 @@
 
 static size_t fields_cut = CRAFT_ROOM;
 static unsigned int fields_count = 1;
+static bool fields_spread;
 
 static inline void __attribute__((noreturn)) fields_refuse(const char *what)
 {
@@ -119,6 +121,8 @@ static inline bool fields_set_number(struct craft *craft, const char *name, unsi
 		fields_set_data(craft, value);
 	else if (!strcmp(name, "count"))
 		fields_count = (unsigned int)value;
+	else if (!strcmp(name, "spread"))
+		fields_spread = value;
 	else if (!strcmp(name, "cut"))
 		fields_cut = value;
 	else if (!strcmp(name, "offset"))
@@ -203,6 +207,7 @@ static inline size_t fields_build(struct craft *craft, char **words, uint8_t *re
 
 	fields_cut = CRAFT_ROOM;
 	fields_count = 1;
+	fields_spread = false;
 	fields_read(craft, words);
 	length = craft_build(craft, ret);
 	return length < fields_cut ? length : fields_cut;

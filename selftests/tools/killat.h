@@ -6,6 +6,7 @@
 #ifndef KILLAT_H
 #define KILLAT_H
 
+#include <dirent.h>
 #include <errno.h>
 #include <seccomp.h>
 #include <signal.h>
@@ -68,8 +69,7 @@ static inline void trace_begin(unsigned long at)
 	trace.list = getenv("KILLAT_LIST");
 }
 
-/* All of them, and waits until they are gone. */
-static inline void trace_kill(void)
+static inline void trace_kill_known(void)
 {
 	int status;
 	size_t i;
@@ -80,6 +80,44 @@ static inline void trace_kill(void)
 		if (waitpid(trace.pids[0], &status, __WALL) < 0 || !WIFSTOPPED(status))
 			trace_forget(trace.pids[0]);
 	}
+}
+
+static inline bool trace_is_ours(const char *pid)
+{
+	char path[300], line[128];
+	int tracer = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%s/status", pid);
+	file = fopen(path, "r");
+	while (file && fgets(line, sizeof(line), file))
+		if (sscanf(line, "TracerPid: %d", &tracer) == 1)
+			break;
+	if (file)
+		fclose(file);
+	return tracer == getpid();
+}
+
+/* Who was being forked as death struck is traced already, but not known yet. */
+static inline void trace_find_strays(void)
+{
+	DIR *directory = opendir("/proc");
+	const struct dirent *entry;
+
+	while (directory && (entry = readdir(directory)))
+		if (atoi(entry->d_name) > 0 && trace_is_ours(entry->d_name))
+			trace_add(atoi(entry->d_name));
+	if (directory)
+		closedir(directory);
+}
+
+/* All of them, and waits until they are gone. */
+static inline void trace_kill(void)
+{
+	do {
+		trace_kill_known();
+		trace_find_strays();
+	} while (trace.pid_count);
 }
 
 static inline void trace_name(unsigned long long number)

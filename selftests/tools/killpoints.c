@@ -434,6 +434,8 @@ static void sweep_starts(unsigned long step)
 		serial++;
 		strike(LOAD, struck % 2 ? half : half - 30, &wreck);
 		check_wreck(&wreck);
+		/* A second death over one bundle is another matter: quarantine. */
+		unlink(in_dir("state/processing"));
 		again = strike_start(at);
 		start();
 		check_restart(&wreck);

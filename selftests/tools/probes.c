@@ -176,9 +176,16 @@ static int send_packet(struct path *path, char **words, uint8_t ttl)
 	snprintf(ttl_word, sizeof(ttl_word), "ttl=%u", ttl);
 	words[0] = ttl_word;
 	length = fields_build(&craft, words, bytes);
-	while (fields_count--)
+	while (fields_count--) {
 		if (sender_send(&path->sender, &craft, bytes, length) < 0)
 			error = errno;
+		if (!fields_spread)
+			continue;
+		craft.port += !++craft.source_port;
+		craft_build(&craft, bytes);
+		if (fields_count % 64 == 0)
+			usleep(1000);	/* within what the queues hold */
+	}
 	return error;
 }
 

@@ -19,11 +19,13 @@
  * struct sender - out of one device of one namespace
  * @raw: by raw IP sockets, not by a packet socket
  * @fd: of IPv4 (or both), and IPv6
+ * @to: where a packet socket sends frames; broadcast where nothing else is set
  */
 struct sender {
 	bool raw;
 	int ifindex;
 	int fd[2];
+	uint8_t to[6];
 };
 
 static inline void sender_check(bool good, const char *what)
@@ -49,6 +51,7 @@ static inline int sender_open_raw(int family, const char *device)
 static inline void sender_open(struct sender *sender, bool raw, const char *device)
 {
 	sender->raw = raw;
+	memset(sender->to, 255, sizeof(sender->to));
 	sender->ifindex = (int)if_nametoindex(device);
 	sender_check(sender->ifindex, device);
 	if (raw) {
@@ -81,10 +84,10 @@ static inline ssize_t sender_send(const struct sender *sender, const struct craf
 		.sll_family = AF_PACKET,
 		.sll_protocol = htons(craft->family == AF_INET ? ETH_P_IP : ETH_P_IPV6),
 		.sll_ifindex = sender->ifindex,
-		.sll_halen = 6,
-		.sll_addr = { 255, 255, 255, 255, 255, 255 },
+		.sll_halen = sizeof(sender->to),
 	};
 
+	memcpy(to.sll_addr, sender->to, sizeof(sender->to));
 	if (sender->raw)
 		return sender_send_raw(sender, craft, bytes, length);
 	return sendto(sender->fd[0], bytes, length, 0, (struct sockaddr *)&to, sizeof(to));

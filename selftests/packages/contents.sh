@@ -1,0 +1,92 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# timeout: 120
+# What is in the packages, and that make install lays out the same. Run by
+# groups.d/60-packages, which builds them.
+
+. "$(dirname "$0")/../lib/tap.sh"
+export LC_ALL=C
+plan 31
+
+version=$(cat VERSION)
+programs=build/deb/merlon_${version}_$(dpkg --print-architecture).deb
+module=build/deb/merlon-dkms_${version}_all.deb
+
+# listing DEB: "mode owner path", files and links alone
+listing() {
+	dpkg-deb -c "$1" | awk '$1 !~ /^d/ { print $1, $2, substr($6, 2) }' | sort -k3
+}
+holds() { grep -qxF -- "$2" "$tap_dir/$1"; }
+field() { dpkg-deb -f "$1" "$2"; }
+script() { dpkg-deb --ctrl-tarfile "$1" | tar -xO "./$2"; }
+
+must listing "$programs"
+listing "$programs" >"$tap_dir/programs"
+listing "$module" >"$tap_dir/module"
+must mkdir "$tap_dir/x" "$tap_dir/m"
+must dpkg-deb -x "$programs" "$tap_dir/x"
+must dpkg-deb -x "$module" "$tap_dir/m"
+
+# --- programs -----------------------------------------------------------------
+for file in "-rwxr-xr-x root/root /usr/bin/merlon" \
+	"-rwxr-xr-x root/root /usr/sbin/merlond" \
+	"-rwxr-xr-x root/root /usr/lib/merlon/load-wireguard" \
+	"-rw-r--r-- root/root /lib/modprobe.d/merlon.conf" \
+	"-rw-r--r-- root/root /lib/systemd/system/merlond.service" \
+	"-rw-r--r-- root/root /usr/lib/sysusers.d/merlon.conf" \
+	"-rw-r--r-- root/root /usr/lib/tmpfiles.d/merlon.conf" \
+	"-rw-r--r-- root/root /usr/share/bash-completion/completions/merlon" \
+	"-rw-r--r-- root/root /usr/share/zsh/vendor-completions/_merlon" \
+	"-rw-r--r-- root/root /usr/share/fish/vendor_completions.d/merlon.fish" \
+	"-rw-r--r-- root/root /usr/share/doc/merlon/operations.md"; do
+	ok "merlon holds ${file##* }" holds programs "$file"
+done
+missing=$(for page in man/*.[158]; do
+	file=/usr/share/man/man${page##*.}/${page##*/}.gz
+	holds programs "-rw-r--r-- root/root $file" || echo "$file"
+done)
+is "$missing" "" "merlon holds every man page"
+is "$("$tap_dir/x/usr/bin/merlon" --version)" "merlon $version" "merlon runs, and says its version"
+like "$(readelf -hlWd "$tap_dir/x/usr/sbin/merlond")" "BIND_NOW" "merlond is linked with full RELRO"
+is "$(readelf -S "$tap_dir/x/usr/bin/merlon" | grep -c debug_info)" 0 "programs are stripped"
+is "$(field "$programs" Depends | grep -oE 'merlon-dkms \([^)]*\)')" "merlon-dkms (= $version)" \
+	"merlon needs the module of its version"
+like "$(script "$programs" postinst)" "systemd-sysusers .*merlon.conf" "the user is made"
+not_ok "there is no debug package to install by mistake" \
+	eval "ls build/deb | grep -q dbgsym"
+
+# --- module -------------------------------------------------------------------
+source=/usr/src/merlon-$version
+missing=$( (cd kmod && find . \( -name '*.[chS]' -o -name Kbuild \) -printf '%P\n'; echo uapi/linux/merlon.h) |
+	while read -r file; do
+		holds module "-rw-r--r-- root/root $source/$file" || echo "$file"
+	done)
+is "$missing" "" "merlon-dkms holds the module's source, uapi with it"
+ok "and dkms.conf" holds module "-rw-r--r-- root/root $source/dkms.conf"
+is "$(cut -d' ' -f3 "$tap_dir/module" | grep -v "^$source/" | paste -sd' ')" \
+	"/usr/lib/merlon/refuse-while-armed /usr/share/doc/merlon-dkms/changelog.gz /usr/share/doc/merlon-dkms/copyright" \
+	"and nothing else but a script and documents"
+conf() { sed -n "s/^$1=\"\(.*\)\"/\1/p" "$tap_dir/m$source/dkms.conf"; }
+is "$(conf PACKAGE_VERSION)" "$version" "dkms.conf has the version"
+is "$(conf AUTOINSTALL)" yes "and builds for kernels to come"
+like "$(conf BUILD_EXCLUSIVE_CONFIG)" CONFIG_WIREGUARD "where they have WireGuard"
+is "$(sed -n 's/^#define MERLON_VERSION[[:space:]]*"\([^"]*\)".*/\1/p' \
+	"$tap_dir/m$source/event.h")" "$version" \
+	"the module is of that version too"
+like "$(field "$module" Depends)" "dkms" "merlon-dkms needs dkms"
+is "$(comm -12 <(cut -d' ' -f3 "$tap_dir/programs") <(cut -d' ' -f3 "$tap_dir/module"))" "" \
+	"no file is in both"
+is "$(cut -d' ' -f3 "$tap_dir/programs" "$tap_dir/module" | grep -E '/(selftests|bench|demo|\.git)')" \
+	"" "nor anything of the tests"
+
+# --- make install -------------------------------------------------------------
+staged=$tap_dir/staged
+ok "make install with DESTDIR and PREFIX" make -s install DESTDIR="$staged" PREFIX=/opt/m
+wanted=$(cut -d' ' -f3 "$tap_dir/programs" "$tap_dir/module" | grep -v /usr/share/doc/ |
+	sed -E 's|\.gz$||; s|^/usr/(s?bin/)|/opt/m/\1|; s|^/usr/share/man|/opt/m/share/man|' | sort)
+is "$(cd "$staged" && find . -type f -printf '/%P\n' | sort)" "$wanted" \
+	"lays out what the packages hold, under PREFIX what is not looked for elsewhere"
+is "$(grep -rhoE '/opt/m/s?bin/[a-z]+' "$staged/lib" "$staged/usr/lib" | sort -u | paste -sd' ')" \
+	"/opt/m/bin/merlon /opt/m/sbin/merlond" "unit and script look there"
+must make -s uninstall DESTDIR="$staged" PREFIX=/opt/m
+is "$(find "$staged" -type f)" "" "make uninstall leaves no file"
