@@ -196,27 +196,31 @@ static bool is_opener(const struct merlon_packet *packet)
 	       (packet->tcp_flags & (MERLON_TCP_SYN | MERLON_TCP_ACK)) == MERLON_TCP_SYN;
 }
 
-/* The verdict on the permitted packet that the ICMP error @error quotes, else 0. */
+/*
+ * The verdict on the permitted packet that the ICMP error @error quotes, else 0.
+ * What this host itself complains of (too big, too many hops) it stopped before
+ * anybody judged it: no state can have been left. Forwarded packets have no socket.
+ */
 static noinline u32 classify_quoted(const struct merlon_net *mn,
 				    const struct merlon_tables *tables,
 				    const struct sk_buff *skb,
 				    const struct merlon_packet *error)
 {
+	bool stateless, own = skb->sk;
 	struct merlon_packet quoted;
 	u32 verdict;
-	bool tcp;
 
 	if (merlon_packet_quoted(skb, error, &quoted) ||
 	    !same_address(AF_INET6, quoted.source, error->destination))
 		return 0;
-	tcp = quoted.protocol == IPPROTO_TCP;
+	stateless = quoted.protocol == IPPROTO_TCP;
 	verdict = classify_own(tables, &quoted);
-	if (allows(verdict) && (tcp || merlon_flow_opened(mn->flows, &quoted)))
+	if (allows(verdict) && (stateless || own || merlon_flow_opened(mn->flows, &quoted)))
 		return verdict;
 	if (is_opener(&quoted))
 		return 0;
 	verdict = classify_asked(tables, &quoted);
-	if (allows(verdict) && (tcp || merlon_flow_answers(mn->flows, &quoted, false)))
+	if (allows(verdict) && (stateless || merlon_flow_answers(mn->flows, &quoted, false)))
 		return verdict;
 	return 0;
 }

@@ -1,6 +1,5 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# runs: long
 # timeout: 300
 # Who may talk to whom: in, out, forwarded and peer to peer, in both families.
 # The scene is drawn in common.bash. Each denial is of a packet that passes when

@@ -1,6 +1,5 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# runs: long
 # timeout: 400
 # merlon against the real kernel and merlond: the first ten minutes (adopt,
 # observe, arm, confirm), then every command that asks or changes the kernel.

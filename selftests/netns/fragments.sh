@@ -1,6 +1,5 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# runs: always
 # shellcheck disable=SC2046,SC2154 # options of sendpkt are words; tap.sh sets the rest
 # timeout: 300
 # Fragments are judged whole or not let through; headers that lie are dropped

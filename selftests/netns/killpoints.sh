@@ -1,6 +1,5 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# runs: always
 # timeout: 3000
 # merlond, killed at the system calls of an apply, loses nothing and goes back
 # nowhere: see selftests/tools/killpoints.c. Real module, real files; namespaces

@@ -1,6 +1,5 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# runs: long
 # timeout: 600
 # merlond on the gate: what it takes, what it refuses and says so, and that
 # packets never notice it come or go.

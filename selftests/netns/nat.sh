@@ -1,6 +1,5 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# runs: long
 # timeout: 300
 # NAT on the gate: a connection is judged by what its opener named, and by a deny
 # for where it was sent instead; expected connections by their own tuple; what

@@ -1,6 +1,5 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# runs: long
 # timeout: 300
 # The netlink family: each command, good and bad. One namespace, "a", with a
 # socket or two; "b" beside it, which must notice nothing.

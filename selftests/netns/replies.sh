@@ -1,6 +1,5 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# runs: long
 # timeout: 300
 # Replies and ICMP errors pass because what they answer passes, and stop when it
 # stops; nobody opens anything by looking like a reply. With conntrack, and

@@ -1,6 +1,5 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# runs: long
 # shellcheck disable=SC2046,SC2154 # options of sendpkt are words; tap.sh sets the rest
 # timeout: 200
 # A tunnel's source addresses come by that tunnel, or not at all; and a tunnel in

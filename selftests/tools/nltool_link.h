@@ -80,7 +80,11 @@ static const struct {
 	A(SUPPRESSED, U64), A(LENGTH, U32), A(MODULE_VERSION, STR), A(MEMORY, U64),
 	A(RULES, U32), A(PAIRS, U32), A(HOSTS, U32), A(REASON_COUNTS, HEX),
 	A(LAST_EPOCH, U64), A(LAST_SERIAL, U64), A(MAX_LIFETIME_MS, U64),
+	A(REPLY, ZERO),
 };
+
+_Static_assert(sizeof(attributes) / sizeof(attributes[0]) == __MERLON_A_MAX,
+	       "each attribute has a name here");
 
 static const char *const commands[] = {
 #define C(_name) [MERLON_CMD_##_name] = #_name
