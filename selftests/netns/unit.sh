@@ -27,6 +27,13 @@ install_all() {
 		Wants=systemd-journald.service systemd-sysusers.service dbus.socket
 		Wants=systemd-tmpfiles-setup.service
 	END
+	# Nor does it sweep the guest's /tmp.
+	must mkdir -p /etc/systemd/system/systemd-tmpfiles-setup.service.d
+	cat >/etc/systemd/system/systemd-tmpfiles-setup.service.d/merlon.conf <<-END
+		[Service]
+		ExecStart=
+		ExecStart=systemd-tmpfiles --create merlon.conf
+	END
 	must rm -rf /var/lib/merlon /var/lib/merlon-inbox /run/merlon
 }
 
