@@ -9,7 +9,7 @@
 
 struct merlon_flows *merlon_flows_alloc(void)
 {
-	struct merlon_flows *flows = kvzalloc(sizeof(*flows), GFP_KERNEL_ACCOUNT);
+	struct merlon_flows *flows = kvzalloc(sizeof(*flows), GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
 
 	if (flows)
 		flows->seed = get_random_u64() | 1;

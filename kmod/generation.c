@@ -4,7 +4,8 @@
  *
  * Who may touch merlon_net.generation: written under merlon_net.lock, and set
  * (not cleared) under RTNL too, so that no device comes or goes between the
- * filling of its table of devices and its publication. RTNL is the outer lock.
+ * filling of its table of devices and its publication. RTNL is the inner lock:
+ * it is the whole host's, and must not wait for one namespace's counters.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -62,7 +63,7 @@ static struct merlon_generation *alloc_generation(struct merlon_tables *tables)
 	int err;
 
 	generation = kvzalloc(struct_size(generation, counters, chunk_count(rules)),
-			      GFP_KERNEL_ACCOUNT);
+			      GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
 	if (!generation) {
 		merlon_tables_free(tables);
 		return ERR_PTR(-ENOMEM);
@@ -73,7 +74,7 @@ static struct merlon_generation *alloc_generation(struct merlon_tables *tables)
 		struct_size(generation, counters, chunk_count(rules)) +
 		(rules + 1) * sizeof(*generation->inherited);
 	generation->inherited = kvcalloc(rules + 1, sizeof(*generation->inherited),
-					 GFP_KERNEL_ACCOUNT);
+					 GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
 	err = generation->inherited ? alloc_counters(generation) : -ENOMEM;
 	if (err) {
 		merlon_generation_free(generation);
@@ -205,6 +206,7 @@ void merlon_generation_totals(const struct merlon_net *mn, struct merlon_reason_
 	int cpu, i;
 
 	*ret = mn->retired;
+	/* ORDER: before the rules, which counted what is TRANSLATED first. */
 	for_each_possible_cpu(cpu) {
 		counts = per_cpu_ptr(mn->reasons, cpu);
 		for (i = 0; i <= MERLON_REASON_MAX; i++) {
@@ -214,6 +216,7 @@ void merlon_generation_totals(const struct merlon_net *mn, struct merlon_reason_
 	}
 	if (generation)
 		add_all_reasons(ret, generation);
+	ret->denied[MERLON_REASON_RULE] -= ret->denied[MERLON_REASON_TRANSLATED];
 }
 
 static bool same_rule(const struct merlon_generation *a, u32 i,
@@ -406,6 +409,24 @@ static void succeed(struct merlon_net *mn, struct merlon_generation *generation,
 	merlon_event_state(mn);
 }
 
+/* The one step that packets see. */
+static int publish(struct merlon_net *mn, struct merlon_generation *generation,
+		   const struct merlon_offer *offer, struct merlon_generation **ret_old,
+		   struct netlink_ext_ack *extack)
+{
+	int err = rtnl_lock_killable();
+
+	if (err) {
+		NL_SET_ERR_MSG(extack, "interrupted by a signal: nothing was published");
+		return err;
+	}
+	add_all_devices(generation, mn->net);
+	*ret_old = merlon_generation_get(mn);
+	take(mn, generation, offer);
+	rtnl_unlock();
+	return 0;
+}
+
 /**
  * merlon_generation_publish - from now on packets are judged by @generation
  * @mn: the namespace
@@ -423,17 +444,10 @@ int merlon_generation_publish(struct merlon_net *mn, struct merlon_generation *g
 	struct merlon_generation *old = NULL;
 	int err;
 
-	err = rtnl_lock_killable();
-	if (err)
-		return err;
 	mutex_lock(&mn->lock);
 	err = merlon_generation_check_order(mn, offer, extack);
-	if (!err) {
-		add_all_devices(generation, mn->net);
-		old = merlon_generation_get(mn);
-		take(mn, generation, offer);
-	}
-	rtnl_unlock();
+	if (!err)
+		err = publish(mn, generation, offer, &old, extack);
 	if (!err)
 		succeed(mn, generation, old);
 	mutex_unlock(&mn->lock);

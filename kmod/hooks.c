@@ -9,7 +9,8 @@
  *
  * So that each packet of a tunnel is judged once, by the device that is true
  * at that moment. What skb_iif and, in POST_ROUTING, state->in say may be
- * stale: they decide nothing.
+ * stale: they decide nothing. Nor does state->out where somebody has routed the
+ * packet anew since: see leaves_by().
  */
 #include <linux/ip.h>
 #include <linux/ipv6.h>
@@ -21,7 +22,9 @@
 #include <linux/rcupdate.h>
 #include <linux/skbuff.h>
 #include <linux/slab.h>
+#include <net/dst.h>
 #include <net/ip.h>
+#include <net/ipv6.h>
 #include <net/netfilter/ipv4/nf_defrag_ipv4.h>
 #include <net/netfilter/ipv6/nf_defrag_ipv6.h>
 #include <net/netfilter/nf_conntrack.h>
@@ -38,18 +41,25 @@
 #include "trace.h"
 
 /*
- * Behind defragmentation and what rewrites raw packets (NF_IP_PRI_RAW), before
- * conntrack: a spoofed packet leaves no trace there. The IPv6 priorities are
- * the same.
+ * Before defragmentation, which puts fragments together without asking which
+ * device brought them: a spoofed one must not join a peer's. The IPv6
+ * priorities are the same, here and below.
  */
-#define PRIORITY_SOURCE		(NF_IP_PRI_CONNTRACK - 1)
+#define PRIORITY_SOURCE		(NF_IP_PRI_CONNTRACK_DEFRAG - 1)
 
 /*
- * Behind NAT and everybody who may reroute, before conntrack confirms: what is
- * denied here never enters its table. At equal priority the later registrant
- * runs first.
+ * LOCAL_IN and FORWARD: behind every filter, before IPVS (98 to 100), which
+ * takes packets out of these hooks and sends them on by itself. Nothing behind
+ * it changes the device or the connection's original tuple.
  */
-#define PRIORITY_VERDICT	(NF_IP_PRI_CONNTRACK_CONFIRM - 1)
+#define PRIORITY_INWARD		(NF_IP_PRI_NAT_SRC - 3)
+
+/*
+ * POST_ROUTING: behind NAT and everybody who may reroute, before conntrack
+ * confirms: what is denied here never enters its table. At equal priority the
+ * later registrant runs first.
+ */
+#define PRIORITY_OUTWARD	(NF_IP_PRI_CONNTRACK_CONFIRM - 1)
 
 /* ---------------------------------------------------------------- verdicts */
 
@@ -88,16 +98,19 @@ static const struct net_device *in_of(const struct nf_hook_state *state)
 	return state->in;
 }
 
-/* A rule counts its packets; reasons count those that no rule decided. */
+/*
+ * A rule counts its packets; reasons count the others, and TRANSLATED as well.
+ * ORDER: the rule first, as merlon_generation_totals() takes TRANSLATED off.
+ */
 static void count_denied(struct merlon_net *mn, struct merlon_generation *generation,
 			 struct merlon_judgement judgement, u32 length)
 {
 	u8 reason = reason_of(judgement);
 
-	if (reason != MERLON_REASON_RULE && reason != MERLON_REASON_NO_RULE)
-		this_cpu_inc(mn->reasons->denied[reason]);
 	if (reason == MERLON_REASON_NO_RULE || MERLON_VERDICT_RULE(judgement.verdict))
 		merlon_generation_count(generation, judgement.verdict, length);
+	if (reason != MERLON_REASON_RULE && reason != MERLON_REASON_NO_RULE)
+		this_cpu_inc(mn->reasons->denied[reason]);
 }
 
 static void trace(const struct merlon_generation *generation, const struct merlon_packet *packet,
@@ -182,15 +195,63 @@ static noinline void trace_allowed(const struct merlon_generation *generation,
 
 /* ----------------------------------------------------------------- tunnels */
 
-/* Devices that the policy does not name, or names to leave them alone. */
+/* Was the packet forwarded from a tunnel that is Merlon's business? */
+static bool came_by_tunnel(const struct merlon_generation *generation, const struct sk_buff *skb,
+			   const struct nf_hook_state *state)
+{
+	const struct net_device *in;
+	int ifindex;
+
+	if (family_of(state) == AF_INET)
+		ifindex = IPCB(skb)->flags & IPSKB_FORWARDED ? IPCB(skb)->iif : 0;
+	else
+		ifindex = IP6CB(skb)->flags & IP6SKB_FORWARDED ? IP6CB(skb)->iif : 0;
+	in = ifindex ? dev_get_by_index_rcu(state->net, ifindex) : NULL;
+	return in && merlon_device_is_wireguard(in) &&
+	       merlon_generation_tunnel(generation, ifindex) != MERLON_TUNNEL_IGNORED;
+}
+
+static struct merlon_judgement judge_apart(struct merlon_net *mn,
+					   const struct merlon_generation *generation,
+					   const struct sk_buff *skb,
+					   const struct nf_hook_state *state)
+{
+	return family_of(state) == AF_INET ? merlon_judge4(mn, generation, skb) :
+					     merlon_judge6(mn, generation, skb);
+}
+
+/*
+ * Devices that the policy does not name, or names to leave them alone. FORWARD
+ * may have left a packet for POST_ROUTING to judge when the generation before
+ * was in force, by which the device was none to ignore. It is not counted
+ * again: as a rule FORWARD has judged it.
+ */
 static noinline unsigned int judge_unnamed(struct merlon_net *mn,
 					   struct merlon_generation *generation,
 					   struct sk_buff *skb,
 					   const struct nf_hook_state *state, u8 number)
 {
-	if (number == MERLON_TUNNEL_IGNORED)
+	struct merlon_judgement judgement;
+
+	if (number != MERLON_TUNNEL_IGNORED)
+		return deny_for(mn, generation, skb, state, MERLON_REASON_UNKNOWN_TUNNEL);
+	if (state->hook != NF_INET_POST_ROUTING || !came_by_tunnel(generation, skb, state))
 		return NF_ACCEPT;
-	return deny_for(mn, generation, skb, state, MERLON_REASON_UNKNOWN_TUNNEL);
+	judgement = judge_apart(mn, generation, skb, state);
+	return merlon_judgement_passes(judgement) ? NF_ACCEPT :
+						    deny(mn, generation, skb, state, judgement);
+}
+
+/* A tunnel to be ignored is that beyond the policy's last day, too. */
+static noinline unsigned int judge_expired(struct merlon_net *mn,
+					   struct merlon_generation *generation,
+					   struct sk_buff *skb,
+					   const struct nf_hook_state *state, u8 number)
+{
+	if (number == MERLON_TUNNEL_IGNORED &&
+	    !(state->hook == NF_INET_POST_ROUTING && came_by_tunnel(generation, skb, state)))
+		return NF_ACCEPT;
+	return deny_for(mn, generation, skb, state, MERLON_REASON_EXPIRED);
 }
 
 /* Is this FORWARD, and POST_ROUTING will judge? Not so for a tunnel to be ignored. */
@@ -214,9 +275,9 @@ static __always_inline unsigned int judge(u8 family, struct merlon_net *mn, stru
 
 	if (unlikely(!generation))
 		return deny_for(mn, NULL, skb, state, MERLON_REASON_LOCKDOWN);
-	if (unlikely(READ_ONCE(generation->expired)))
-		return deny_for(mn, generation, skb, state, MERLON_REASON_EXPIRED);
 	number = merlon_generation_tunnel(generation, tunnel->ifindex);
+	if (unlikely(READ_ONCE(generation->expired)))
+		return judge_expired(mn, generation, skb, state, number);
 	if (unlikely(number == MERLON_TUNNEL_UNKNOWN || number == MERLON_TUNNEL_IGNORED))
 		return judge_unnamed(mn, generation, skb, state, number);
 	if (is_judged_later(generation, state))
@@ -282,15 +343,31 @@ static unsigned int inward6(void *priv, struct sk_buff *skb, const struct nf_hoo
 	return judge_if_tunnel(AF_INET6, priv, skb, state, state->in);
 }
 
+/*
+ * Source NAT can take a packet out of an IPsec policy, and route it anew behind
+ * the hooks' back: then the route tells. The master of a VRF sees a first pass;
+ * the second one has the slave.
+ */
+static __always_inline const struct net_device *leaves_by(const struct sk_buff *skb,
+							  const struct nf_hook_state *state)
+{
+	const struct dst_entry *dst = skb_dst(skb);
+
+	if (likely(!dst || dst->dev == state->out) || dst_xfrm(dst) ||
+	    netif_is_l3_master(state->out))
+		return state->out;
+	return dst->dev;
+}
+
 /* POST_ROUTING */
 static unsigned int outward4(void *priv, struct sk_buff *skb, const struct nf_hook_state *state)
 {
-	return judge_if_tunnel(AF_INET, priv, skb, state, state->out);
+	return judge_if_tunnel(AF_INET, priv, skb, state, leaves_by(skb, state));
 }
 
 static unsigned int outward6(void *priv, struct sk_buff *skb, const struct nf_hook_state *state)
 {
-	return judge_if_tunnel(AF_INET6, priv, skb, state, state->out);
+	return judge_if_tunnel(AF_INET6, priv, skb, state, leaves_by(skb, state));
 }
 
 /* ----------------------------------------------------------------- sources */
@@ -364,12 +441,12 @@ static unsigned int source6(void *priv, struct sk_buff *skb, const struct nf_hoo
 
 /* ORDER: verdicts first, so that nothing passes unjudged behind a checked source. */
 static const struct nf_hook_ops hooks[] = {
-	HOOK(IPV4, LOCAL_IN, PRIORITY_VERDICT, inward4),
-	HOOK(IPV4, FORWARD, PRIORITY_VERDICT, inward4),
-	HOOK(IPV4, POST_ROUTING, PRIORITY_VERDICT, outward4),
-	HOOK(IPV6, LOCAL_IN, PRIORITY_VERDICT, inward6),
-	HOOK(IPV6, FORWARD, PRIORITY_VERDICT, inward6),
-	HOOK(IPV6, POST_ROUTING, PRIORITY_VERDICT, outward6),
+	HOOK(IPV4, LOCAL_IN, PRIORITY_INWARD, inward4),
+	HOOK(IPV4, FORWARD, PRIORITY_INWARD, inward4),
+	HOOK(IPV4, POST_ROUTING, PRIORITY_OUTWARD, outward4),
+	HOOK(IPV6, LOCAL_IN, PRIORITY_INWARD, inward6),
+	HOOK(IPV6, FORWARD, PRIORITY_INWARD, inward6),
+	HOOK(IPV6, POST_ROUTING, PRIORITY_OUTWARD, outward6),
 	HOOK(IPV4, PRE_ROUTING, PRIORITY_SOURCE, source4),
 	HOOK(IPV6, PRE_ROUTING, PRIORITY_SOURCE, source6),
 };

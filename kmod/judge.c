@@ -19,6 +19,7 @@
 #include <linux/socket.h>
 #include <net/ip.h>
 #include <net/netfilter/nf_conntrack.h>
+#include <net/sock.h>
 
 #include "classifier/classify.h"
 #include "flow.h"
@@ -196,17 +197,23 @@ static bool is_opener(const struct merlon_packet *packet)
 	       (packet->tcp_flags & (MERLON_TCP_SYN | MERLON_TCP_ACK)) == MERLON_TCP_SYN;
 }
 
+/* Forwarded packets have no socket, and ICMP of the kernel's own has the kernel's. */
+static bool is_from_kernel(const struct sk_buff *skb)
+{
+	return skb->sk && sk_fullsock(skb->sk) && skb->sk->sk_kern_sock;
+}
+
 /*
  * The verdict on the permitted packet that the ICMP error @error quotes, else 0.
- * What this host itself complains of (too big, too many hops) it stopped before
- * anybody judged it: no state can have been left. Forwarded packets have no socket.
+ * What the kernel itself complains of (too big, too many hops) it stopped before
+ * anybody judged it: no state can have been left.
  */
 static noinline u32 classify_quoted(const struct merlon_net *mn,
 				    const struct merlon_tables *tables,
 				    const struct sk_buff *skb,
 				    const struct merlon_packet *error)
 {
-	bool stateless, own = skb->sk;
+	bool stateless, own = is_from_kernel(skb);
 	struct merlon_packet quoted;
 	u32 verdict;
 
@@ -313,6 +320,13 @@ static __always_inline bool is_plain4(const struct iphdr *ip)
 	return *(const u8 *)ip == 0x45 && !ip_is_fragment(ip);
 }
 
+/* No extension header. */
+static __always_inline bool is_plain6(const struct ipv6hdr *ip)
+{
+	return ip->nexthdr == IPPROTO_TCP || ip->nexthdr == IPPROTO_UDP ||
+	       ip->nexthdr == IPPROTO_ICMPV6;
+}
+
 struct merlon_judgement merlon_judge4(struct merlon_net *mn,
 				      const struct merlon_generation *generation,
 				      const struct sk_buff *skb)
@@ -332,11 +346,12 @@ struct merlon_judgement merlon_judge6(struct merlon_net *mn,
 				      const struct merlon_generation *generation,
 				      const struct sk_buff *skb)
 {
+	const struct ipv6hdr *ip = ipv6_hdr(skb);
 	enum ip_conntrack_info info;
 	const struct nf_conn *ct = nf_ct_get(skb, &info);
 
-	if (likely(ct && !is_related(info) &&
-		   leads_to(AF_INET6, ct, info, &ipv6_hdr(skb)->daddr)))
+	if (likely(ct && is_plain6(ip) && !is_related(info) &&
+		   leads_to(AF_INET6, ct, info, &ip->daddr)))
 		return by_connection(AF_INET6, generation->tables, ct);
 	return by_packet(AF_INET6, mn, generation->tables, skb);
 }

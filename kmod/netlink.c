@@ -166,6 +166,11 @@ static int disarm(struct sk_buff *skb, struct genl_info *info)
 	err = merlon_netlink_require(info, wanted, ARRAY_SIZE(wanted));
 	if (err)
 		return err;
+	if (!*(const char *)nla_data(info->attrs[MERLON_A_WHY])) {
+		NL_SET_ERR_MSG_ATTR(info->extack, info->attrs[MERLON_A_WHY],
+				    "WHY is empty: disarming wants a reason, for the log");
+		return -EINVAL;
+	}
 	mutex_lock(&mn->lock);
 	merlon_net_disarm(mn);
 	log_change(mn, "disarmed", info->attrs[MERLON_A_WHY]);

@@ -155,6 +155,12 @@ static int check_addresses(struct genl_info *info)
 		NL_SET_ERR_MSG(info->extack, "an address does not have its family's length");
 		return -EINVAL;
 	}
+	if (nla_get_u16(attrs[MERLON_A_SELECTOR]) >
+	    merlon_selector_max(nla_get_u8(attrs[MERLON_A_PROTOCOL]))) {
+		NL_SET_ERR_MSG_ATTR(info->extack, attrs[MERLON_A_SELECTOR],
+				    "the protocol has no such selector");
+		return -ERANGE;
+	}
 	return 0;
 }
 

@@ -294,6 +294,9 @@ static u8 step6(const struct merlon_bytes *bytes, u32 end, struct merlon_packet 
 		if (fault)
 			return fault;
 	}
+	/* Segments left: sent elsewhere than its destination says, as above. */
+	if (ret->protocol == IPPROTO_ROUTING && at[3] && !bytes->quoted)
+		return MERLON_REASON_HEADER;
 	length = extension_bytes(ret->protocol, at);
 	if (length > end - ret->transport)
 		return MERLON_REASON_HEADER;

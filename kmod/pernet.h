@@ -51,7 +51,7 @@ struct merlon_arming {
  * @events_due: when the next DROP_EVENT would be on time; see event.c
  * @events_suppressed: DROP_EVENTs not sent since the last one
  * @lock: guards what follows up to @load_lock, and writes of @generation,
- *	@mode, @scope and @flows. Inside RTNL, outside nothing of Merlon's
+ *	@mode, @scope and @flows. Outside RTNL, inside nothing of Merlon's
  * @last_epoch: with @last_serial, the highest that was ever taken
  * @last_serial: see @last_epoch
  * @sequence: changes with the generation, so that a dump can tell; not 0

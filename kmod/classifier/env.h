@@ -22,7 +22,7 @@
 /* Charged to the memory cgroup of whoever loads the policy. */
 static inline void *merlon_env_calloc(size_t n, size_t size)
 {
-	return kvcalloc(n, size, GFP_KERNEL_ACCOUNT);
+	return kvcalloc(n, size, GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
 }
 
 static inline void merlon_env_free(const void *p)

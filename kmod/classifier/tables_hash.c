@@ -6,14 +6,17 @@
  * given out in sequence can lie without a single collision, or in heaps. So a
  * few factors are compared by how many keys would share a home, at a fraction
  * of the cost of filling, and the best is taken. Should its table be crowded
- * all the same (a probe longer than PROBE_MAX, or more than DISTANCE_MEAN slots
- * from home on average), the others get their turn. Contrived keys cost a
- * bounded number of attempts and a refusal, never a long probe.
+ * all the same (a probe longer than PROBE_MAX, more than DISTANCE_MEAN slots
+ * from home on average, or RUN_MAX slots without an empty one, which who looks
+ * for a key that is not there would have to walk), the others get their turn.
+ * Contrived keys cost a bounded number of attempts and a refusal, never a long
+ * probe.
  */
 #include "tables.h"
 
 #define PROBE_MAX	256u
 #define DISTANCE_MEAN	2u
+#define RUN_MAX		1024u
 #define COMPARED	4u	/* factors: with random keys more change little */
 #define GOOD_ENOUGH	16u	/* one shared home for so many keys */
 
@@ -42,6 +45,7 @@ struct kind {
 	size_t slot_size;
 	int empty;		/* each byte of an empty slot */
 	u32 (*home)(const struct fill *fill, u32 i);
+	bool (*taken)(const void *slot);
 	/* Writes record @i to a slot, or says that the slot is taken. */
 	bool (*put)(const struct fill *fill, u32 i, void *slot);
 };
@@ -93,6 +97,20 @@ static __always_inline int best_factor(const struct fill *fill, const struct kin
 	return 0;
 }
 
+static __always_inline int check_runs(const struct fill *fill, const struct kind *kind)
+{
+	u32 i, run = 0;
+
+	for (i = 0; i < fill->hash->room; i++) {
+		if (merlon_env_interrupted_at(i))
+			return stopped(fill, kind->section, i);
+		run = kind->taken(fill->slots + i * kind->slot_size) ? run + 1 : 0;
+		if (run > RUN_MAX)
+			return -EAGAIN;
+	}
+	return 0;
+}
+
 /* Return: -EAGAIN where the keys lie too badly. */
 static __always_inline int fill_once(const struct fill *fill, const struct kind *kind)
 {
@@ -112,7 +130,7 @@ static __always_inline int fill_once(const struct fill *fill, const struct kind 
 		if (distance == reach || total > budget)
 			return -EAGAIN;
 	}
-	return 0;
+	return check_runs(fill, kind);
 }
 
 static __always_inline int fill_table(const struct fill *fill, const struct kind *kind)
@@ -172,12 +190,17 @@ static u32 home4(const struct fill *fill, u32 i)
 	return merlon_hash4(fill->hash, (__force u32)fill->view->hosts4[i].address);
 }
 
+static bool taken4(const void *slot)
+{
+	return ((const struct merlon_slot4 *)slot)->ends.source;
+}
+
 static bool put4(const struct fill *fill, u32 i, void *to)
 {
 	const struct merlon_host4 *host = &fill->view->hosts4[i];
 	struct merlon_slot4 *slot = to;
 
-	if (slot->ends.source)
+	if (taken4(slot))
 		return false;
 	slot->address = (__force u32)host->address;
 	slot->ends.source = end_source(host->source, host->tunnel);
@@ -189,7 +212,7 @@ int merlon_hosts4_build(struct merlon_tables *tables, const struct merlon_view *
 			struct merlon_fault *fault)
 {
 	static const struct kind kind = {
-		MERLON_SECTION_HOSTS4, sizeof(struct merlon_slot4), 0, home4, put4,
+		MERLON_SECTION_HOSTS4, sizeof(struct merlon_slot4), 0, home4, taken4, put4,
 	};
 
 	return build(tables, view, &kind, &tables->hash4,
@@ -207,12 +230,17 @@ static u32 home6(const struct fill *fill, u32 i)
 			    merlon_env_load64(address + 8));
 }
 
+static bool taken6(const void *slot)
+{
+	return ((const struct merlon_slot6 *)slot)->ends.source;
+}
+
 static bool put6(const struct fill *fill, u32 i, void *to)
 {
 	const struct merlon_host6 *host = &fill->view->hosts6[i];
 	struct merlon_slot6 *slot = to;
 
-	if (slot->ends.source)
+	if (taken6(slot))
 		return false;
 	memcpy(slot->address, host->address, sizeof(slot->address));
 	slot->ends.source = end_source(host->source, host->tunnel);
@@ -224,7 +252,7 @@ int merlon_hosts6_build(struct merlon_tables *tables, const struct merlon_view *
 			struct merlon_fault *fault)
 {
 	static const struct kind kind = {
-		MERLON_SECTION_HOSTS6, sizeof(struct merlon_slot6), 0, home6, put6,
+		MERLON_SECTION_HOSTS6, sizeof(struct merlon_slot6), 0, home6, taken6, put6,
 	};
 	u32 n = view->count[MERLON_SECTION_HOSTS6];
 
@@ -245,12 +273,17 @@ static u32 home_pair(const struct fill *fill, u32 i)
 	return merlon_hash_pair(fill->hash, pair_key(&fill->view->pairs[i]));
 }
 
+static bool taken_pair(const void *slot)
+{
+	return ((const struct merlon_slot_pair *)slot)->key != MERLON_PAIR_NONE;
+}
+
 static bool put_pair(const struct fill *fill, u32 i, void *to)
 {
 	const struct merlon_pair *pair = &fill->view->pairs[i];
 	struct merlon_slot_pair *slot = to;
 
-	if (slot->key != MERLON_PAIR_NONE)
+	if (taken_pair(slot))
 		return false;
 	slot->key = pair_key(pair);
 	slot->row = merlon_row_of(fill->tables, fill->view, pair->shape, pair->base);
@@ -261,7 +294,8 @@ int merlon_pairs_build(struct merlon_tables *tables, const struct merlon_view *v
 		       struct merlon_fault *fault)
 {
 	static const struct kind kind = {
-		MERLON_SECTION_PAIRS, sizeof(struct merlon_slot_pair), 0xff, home_pair, put_pair,
+		MERLON_SECTION_PAIRS, sizeof(struct merlon_slot_pair), 0xff,
+		home_pair, taken_pair, put_pair,
 	};
 
 	return build(tables, view, &kind, &tables->hash_pairs,

@@ -125,6 +125,8 @@ detours() {
 		$to ext=hop,dst,route,dst proto=tcp sport=7200 dport=80 flags=S
 	stopped a2l "$how: UDP behind four extension headers" \
 		$to ext=hop,dst,route,dst proto=udp sport=7201 dport=80
+	counts header stopped a2l "$how: a routing header with a segment left" \
+		$to ext=route segments=1 proto=tcp sport=7203 dport=80 flags=S
 	counts header stopped a2l "$how: an extension header past the end" \
 		$to ext=dst proto=tcp sport=7202 dport=80 flags=S extlen=31
 }

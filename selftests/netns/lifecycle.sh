@@ -240,12 +240,19 @@ must nl disarm
 # memory NAME: kB of /proc/meminfo, when the dead are gone
 memory() { awk -v what="$1:" '$1 == what { print $2 }' /proc/meminfo; }
 
-# by_caller FILE: kB of vmalloc; stacks of threads are other people's
+# by_caller FILE: kB of vmalloc. Stacks of threads are other people's, "unpurged"
+# is free, and of pcpu_* /proc/meminfo knows more.
 by_caller() {
 	awk '{ sub(/\+0x.*/, "", $3) }
-		$3 !~ /^dup_task_struct/ { kb[$3] += $2 / 1024; sum += $2 / 1024 }
-		END { for (name in kb) print name, kb[name]; print "all", sum }' \
-		/proc/vmallocinfo | sort >"$1"
+		$3 !~ /^(kernel_clone|dup_task_struct|unpurged|pcpu_)/ {
+			kb[$3] += $2 / 1024
+			sum += $2 / 1024
+		}
+		END {
+			for (name in kb)
+				print name, kb[name]
+			print "all", sum
+		}' /proc/vmallocinfo | sort >"$1"
 }
 vmalloced() { by_caller "$1" && awk '$1 == "all" { print int($2) }' "$1"; }
 vmalloc_is_back() { [ $(($(vmalloced after) - vmalloc)) -lt 1000 ]; }

@@ -13,7 +13,7 @@
 
 . "$(dirname "$0")/../lib/tap.sh"
 . "$(dirname "$0")/merlond.bash"
-plan 129
+plan 128
 
 make_gate() {
 	ns_add gate

@@ -64,7 +64,10 @@ sources() {
 	stopped s2l "IPv$f a tunnel's source by another tunnel" \
 		src=$([ $f = 4 ] && echo 10.0.0.9 || echo fd00::9) dst="${ip[lan$f]}" \
 		$udp sport=5005
-	is "$(denied spoofed)" $((before + 3)) "IPv$f counted as spoofed"
+	send l2a src="${ip[bob$f]}" dst="${ip[alice$f]}" $udp sport=5006 data=800 more=1 fragid=9
+	stopped l2a "IPv$f a fragment of it is not kept to join others" \
+		src="${ip[bob$f]}" dst="${ip[alice$f]}" $udp sport=5007
+	is "$(denied spoofed)" $((before + 5)) "IPv$f counted as spoofed"
 	ok "IPv$f the gate reaches itself by a tunnel's address" \
 		n gate ping -c1 -W5 "${ip[gate$f]}"
 	ok "IPv$f what is behind it reaches it by that address" \

@@ -72,7 +72,8 @@ must modprobe merlon
 install_all
 boot
 ok "systemd runs" wait_for 120 running
-ok "the unit starts, and is ready" inside systemctl start merlond
+ok "the unit starts, and is ready" inside systemctl start merlond ||
+	bail "$(journal -u merlond -u systemd-sysusers -n 30 -o short-monotonic)"
 is "$(property ActiveState)" active "it is active"
 like "$(property StatusText)" "disarmed; no generation" "it says how things are"
 is "$(property MainPID)" "$(property ExecMainPID)" "its main process is the supervisor"

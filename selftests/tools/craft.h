@@ -23,6 +23,7 @@
  * @data: what follows the transport header
  * @options: IPv4 options, whole words
  * @extensions: IPv6 extension headers, as their numbers, outermost first
+ * @segments: that a routing header has left
  * @offset: of a fragment, bytes; @more: and not the last; @id: which packet's
  * @doff: TCP data offset in words; @ulen: UDP length; @total: the IP header's
  *	length field; @ihl: in words; @extension_length: of the last extension
@@ -43,6 +44,7 @@ struct craft {
 	size_t options_length;
 	uint8_t extensions[16];
 	size_t extension_count;
+	uint8_t segments;
 	uint32_t offset, id;
 	bool more, fragment;
 	bool bad_checksum;
@@ -179,7 +181,8 @@ static inline size_t craft_extension(const struct craft *craft, size_t i, uint8_
 		break;
 	case IPPROTO_ROUTING:
 		at[1] = 2;
-		at[2] = 2;	/* type; no segments left */
+		at[2] = 2;	/* type */
+		at[3] = craft->segments;
 		break;
 	default:		/* options: PadN */
 		at[1] = 0;

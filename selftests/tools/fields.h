@@ -7,6 +7,7 @@
  *   count=N spread=1			as often; each from the next port
  *   offset more fragid			a fragment
  *   ext=hop,dst,route,ah,frag		IPv6 extension headers
+ *   segments=N				left in a routing header
  *   opts=HEX				IPv4 options
  *   doff ulen total ihl extlen badsum	lies
  *   quote FIELD=VALUE...		what an ICMP error quotes
@@ -123,6 +124,8 @@ static inline bool fields_set_number(struct craft *craft, const char *name, unsi
 		fields_count = (unsigned int)value;
 	else if (!strcmp(name, "spread"))
 		fields_spread = value;
+	else if (!strcmp(name, "segments"))
+		craft->segments = (uint8_t)value;
 	else if (!strcmp(name, "cut"))
 		fields_cut = value;
 	else if (!strcmp(name, "offset"))

@@ -3,6 +3,8 @@
  * wall [-n NAMESPACE] COMMAND
  *
  *   load [--lifetime MS] < rules	compile and load; armed or not
+ *   compile FILE < rules		the image alone
+ *   swap MS FILE...			loads images in turn for so long; how many
  *   arm [observing|enforcing]	scope: tunnels
  *   disarm
  *   state				"enforcing"
@@ -276,23 +278,82 @@ static void read_rules(struct ml_ruleset *ruleset)
 
 /* ---------------------------------------------------------------- commands */
 
-static void load(struct ml_kernel *kernel, uint64_t lifetime_ms)
+static uint8_t *compile(size_t *length)
+{
+	struct ml_ruleset *ruleset = room(NULL, 0, sizeof(*ruleset));
+	uint8_t *image;
+
+	read_rules(ruleset);
+	check(ml_image_compile(ruleset, &image, length, &error));
+	ml_ruleset_free(ruleset);
+	free(ruleset);
+	return image;
+}
+
+static void load_image(struct ml_kernel *kernel, const uint8_t *image, size_t length,
+		       uint64_t lifetime_ms)
 {
 	struct ml_kernel_generation generation = { .epoch = 1, .lifetime_ms = lifetime_ms };
 	struct ml_kernel_status status;
-	struct ml_ruleset *ruleset = room(NULL, 0, sizeof(*ruleset));
-	uint8_t *image;
-	size_t length;
 
-	read_rules(ruleset);
-	check(ml_image_compile(ruleset, &image, &length, &error));
 	check(ml_kernel_status(kernel, &status, &error));
 	generation.serial = status.last_serial + 1;
 	crypto_hash_sha256(generation.digest, image, length);
 	check(ml_kernel_load(kernel, &generation, image, length, &error));
+}
+
+static void load(struct ml_kernel *kernel, uint64_t lifetime_ms)
+{
+	size_t length;
+	uint8_t *image = compile(&length);
+
+	load_image(kernel, image, length, lifetime_ms);
 	free(image);
-	ml_ruleset_free(ruleset);
-	free(ruleset);
+}
+
+static void compile_file(const char *path)
+{
+	size_t length;
+	uint8_t *image = compile(&length);
+	FILE *file = fopen(path, "w");
+
+	if (!file || fwrite(image, 1, length, file) != length || fclose(file))
+		die("%s: cannot be written", path);
+	free(image);
+}
+
+static uint8_t *read_file(const char *path, size_t *length)
+{
+	FILE *file = fopen(path, "r");
+	uint8_t *bytes = malloc(MERLON_MAX_IMAGE_BYTES);
+
+	if (!file || !bytes)
+		die("%s: cannot be read", path);
+	*length = fread(bytes, 1, MERLON_MAX_IMAGE_BYTES, file);
+	fclose(file);
+	return bytes;
+}
+
+static void swap(struct ml_kernel *kernel, unsigned long ms, int count, char **paths)
+{
+	struct timespec now;
+	uint8_t *images[8];
+	size_t lengths[8];
+	uint64_t until;
+	int i, loads = 0;
+
+	if (count < 1 || count > 8)
+		die("swap one to eight images");
+	for (i = 0; i < count; i++)
+		images[i] = read_file(paths[i], &lengths[i]);
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	until = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000 + ms;
+	while ((uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000 < until) {
+		load_image(kernel, images[loads % count], lengths[loads % count], 3600 * 1000);
+		loads++;
+		clock_gettime(CLOCK_MONOTONIC, &now);
+	}
+	printf("%d\n", loads);
 }
 
 static void print_count(struct ml_kernel *kernel, bool passed, const char *name)
@@ -399,6 +460,10 @@ int main(int argc, char **argv)
 	check(ml_kernel_open(&kernel, &error));
 	if (!strcmp(command, "load"))
 		load(kernel, argc > 3 ? strtoull(argv[3], NULL, 10) : 3600 * 1000);
+	else if (!strcmp(command, "compile") && arg)
+		compile_file(arg);
+	else if (!strcmp(command, "swap") && argc > 3)
+		swap(kernel, strtoul(arg, NULL, 10), argc - 3, argv + 3);
 	else if (!strcmp(command, "arm"))
 		check(ml_kernel_arm(kernel, MERLON_SCOPE_TUNNELS, mode_of(arg), 0, "test",
 				    &error));

@@ -13,6 +13,7 @@
 
 #include "classify.h"
 #include "compile.h"
+#include "tables.h"
 
 #include "../oracle/draft.h"
 #include "../oracle/small_ruleset.h"
@@ -499,6 +500,42 @@ static void test_net_nodes(void **state)
 	free(nets);
 }
 
+#define RUN 3000u
+
+/* Keys of distinct homes side by side, by the factor that is tried first. */
+static void test_hash_run(void **state)
+{
+	const struct merlon_hash first = { .factor = 0x9e3779b97f4a7c15ull, .size = 2 * RUN };
+	struct merlon_host4 *hosts = must(calloc(RUN, sizeof(*hosts)));
+	bool *filled = must(calloc(RUN, sizeof(*filled)));
+	struct merlon_tables *tables = NULL;
+	uint32_t address, i, n, run, longest;
+	struct merlon_fault fault;
+	struct merlon_view view;
+
+	(void)state;
+	small_view(&view);
+	for (address = 1, n = 0; n < RUN; address++) {
+		i = merlon_hash4(&first, address);
+		if (i >= RUN || filled[i])
+			continue;
+		filled[i] = true;
+		hosts[n++].address = (__force __be32)address;
+	}
+	view.hosts4 = hosts;
+	view.count[MERLON_SECTION_HOSTS4] = RUN;
+	assert_int_equal(merlon_tables_build(&view, &tables, &fault), 0);
+	assert_int_equal(tables->hash4.size, first.size);
+	for (i = run = longest = 0; i < tables->hash4.room; i++) {
+		run = tables->hosts4[i].ends.source ? run + 1 : 0;
+		longest = run > longest ? run : longest;
+	}
+	assert_in_range(longest, 1, 1024);
+	merlon_tables_free(tables);
+	free(filled);
+	free(hosts);
+}
+
 /* Keys that no factor spreads; a checked image cannot even have these. */
 static void test_hash_crowd(void **state)
 {
@@ -582,6 +619,7 @@ int main(void)
 		cmocka_unit_test(test_interrupted),
 		cmocka_unit_test(test_net_nodes),
 		cmocka_unit_test(test_hash_crowd),
+		cmocka_unit_test(test_hash_run),
 		cmocka_unit_test(test_accessors),
 	};
 

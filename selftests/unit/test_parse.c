@@ -314,6 +314,8 @@ static void test_extension_lies(void **state)
 		{ 44, "1100000800000001", MERLON_REASON_FRAGMENT },
 		{ 60, "3b00000000000000", 0 },
 		{ 43, "0600000000000000", MERLON_REASON_HEADER },	/* no TCP behind it */
+		{ 43, "3b00040000000000", 0 },
+		{ 43, "3b00040100000000", MERLON_REASON_HEADER },	/* a segment left */
 	};
 	size_t i;
 
