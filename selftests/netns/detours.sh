@@ -61,9 +61,14 @@ for f in 4 6; do
 		mode tunnel enc 'ecb(cipher_null)' '' auth digest_null ''
 	must ip -n gate xfrm policy add dir out src "$near" dst "$far" \
 		tmpl src "${ip[gatelan$f]}" dst "${ip[lan$f]}" proto esp mode tunnel
-	must n gate nft "add table $nft out; add chain $nft out c
-		{ type nat hook postrouting priority 100; }
-		add rule $nft out c $nft saddr ${ip[lan$f]} $nft daddr $far snat to ${ip[gatelan$f]}"
+	must n gate nft -f - <<-NFT
+		table $nft out {
+			chain c {
+				type nat hook postrouting priority 100;
+				$nft saddr ${ip[lan$f]} $nft daddr $far snat to ${ip[gatelan$f]}
+			}
+		}
+	NFT
 done
 must n gate wg set wg0 peer "${wg_public[alice/wg0]}" allowed-ips \
 	10.0.0.1/32,fd00::1/128,203.0.113.0/24,2001:db8:9::/64

@@ -96,7 +96,7 @@ void filter_install(enum filter_role role)
 #endif
 	filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
 	if (!filter)
-		die("cannot set up the system call filter");
+		die("cannot set up the system call filter: is seccomp(2) itself refused?");
 	ALLOW(filter, common);
 	if (role == FILTER_SUPERVISOR)
 		ALLOW(filter, supervisor);
