@@ -45,7 +45,8 @@ for f in 4 6; do
 done
 capture_start denied lan eth0 in "udp port 2222"
 
-# Each batch has arrived before the next is sent: no queue overflows.
+# Each batch has arrived before the next is sent: no queue overflows. The packet
+# that shows it counts, too.
 batch() {
 	local f
 
@@ -53,7 +54,7 @@ batch() {
 		send a2l $(ends a2l $f) proto=udp sport=$1 dport=1111 spread=1 count=16
 		send a2l $(ends a2l $f) proto=udp sport=$1 dport=2222 spread=1 count=16
 	done
-	marked a2l && sent=$((sent + 32))
+	marked a2l && sent=$((sent + 33))
 }
 
 arrived() {
@@ -71,7 +72,7 @@ under_swaps() {
 		batch $((port += 16)) || bail "a marker was lost"
 	done
 	ok "$1: generations went by" wait $swapper
-	diag "$(cat "$tap_dir/swaps") generations, $sent packets of each kind"
+	diag "$(cat "$tap_dir/swaps") generations, $sent packets that may pass"
 	ok "$1: at least five of them" [ "$(cat "$tap_dir/swaps")" -ge 5 ]
 	is $(($(arrived) - before)) $sent "$1: no packet was lost, and no other passed"
 	ok "$1: there was traffic all the time" [ $sent -ge 320 ]
