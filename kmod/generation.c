@@ -359,7 +359,8 @@ struct merlon_generation *merlon_generation_get(const struct merlon_net *mn)
  * @extack: gets a sentence on failure
  *
  * Also across disarming: the last one that was taken counts, not the one in
- * force. Return: 0 or -ESTALE.
+ * force. That one itself may come back when it was forgotten: disarmed by
+ * mistake, a namespace need not wait for a signature. Return: 0 or -ESTALE.
  */
 int merlon_generation_check_order(const struct merlon_net *mn,
 				  const struct merlon_offer *offer,
@@ -368,6 +369,10 @@ int merlon_generation_check_order(const struct merlon_net *mn,
 	lockdep_assert_held(&mn->lock);
 	if (offer->epoch > mn->last_epoch ||
 	    (offer->epoch == mn->last_epoch && offer->serial > mn->last_serial))
+		return 0;
+	if (offer->epoch == mn->last_epoch && offer->serial == mn->last_serial &&
+	    !merlon_generation_get(mn) &&
+	    !memcmp(offer->digest, mn->last_digest, sizeof(mn->last_digest)))
 		return 0;
 	NL_SET_ERR_MSG(extack, "epoch and serial are not above the last that were taken");
 	return -ESTALE;
@@ -390,6 +395,7 @@ static void take(struct merlon_net *mn, struct merlon_generation *generation,
 	rcu_assign_pointer(mn->generation, generation);
 	mn->last_epoch = offer->epoch;
 	mn->last_serial = offer->serial;
+	memcpy(mn->last_digest, offer->digest, sizeof(mn->last_digest));
 	hrtimer_start(&mn->expiry, ns_to_ktime(generation->deadline_ns), HRTIMER_MODE_ABS);
 }
 

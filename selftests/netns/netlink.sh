@@ -136,6 +136,10 @@ says "no lifetime" "begin: ERANGE the lifetime is 1 millisecond to 90 days" \
 says "too long a lifetime" "begin: ERANGE the lifetime is 1 millisecond to 90 days" \
 	begin a.img 3 4 7776000001
 is "$(status SERIAL)" 3 "none of it changed what is loaded"
+says "forgotten, another may not have its place" "load: $old" disarm , load r1.img 3 3 600000
+says "nor an older one" "load: $old" disarm , load a.img 3 2 600000
+says "the last one itself may come back" "load: ok" disarm , load a.img 3 3 600000
+says "but not while it is there" "load: $old" load a.img 3 3 600000
 
 # --- messages ---------------------------------------------------------------
 
@@ -156,6 +160,9 @@ says "too long to confirm" "send: ERANGE integer out of range" \
 says "a scope that cannot be guarded" \
 	"send: EOPNOTSUPP this module guards tunnels only, not everything" \
 	send ARM SCOPE=2 MODE=2
+says "DISARM without a reason" \
+	"send: EINVAL WHY is empty: disarming wants a reason, for the log [WHY]" \
+	send DISARM WHY:str=
 says "ARM without MODE" "send: EINVAL MODE is missing [MODE]" send ARM SCOPE=1
 says "ARM without SCOPE" "send: EINVAL SCOPE is missing [SCOPE]" send ARM MODE=1
 says "DISARM without WHY" \

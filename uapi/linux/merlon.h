@@ -59,7 +59,8 @@
  * A loaded image is a generation: ordered by (epoch, serial), published whole,
  * valid for a lifetime that is counted on CLOCK_BOOTTIME from its COMMIT. The
  * kernel refuses an (epoch, serial) that is not above the last one it took in
- * this network namespace, for as long as the module stays loaded.
+ * this network namespace, for as long as the module stays loaded; the last one
+ * itself may come back after a DISARM.
  *
  * THE FAMILY
  * ==========
@@ -350,7 +351,8 @@ struct merlon_rule {
  * @MERLON_CMD_DISARM: WHY (mandatory, logged). The generation is forgotten, not
  *	its (epoch, serial)
  * @MERLON_CMD_LOAD_BEGIN: EPOCH, SERIAL, LIFETIME_MS, IMAGE_BYTES, DIGEST.
- *	-EBUSY: another load runs; -ESTALE: (epoch, serial) not above the last
+ *	-EBUSY: another load runs; -ESTALE: (epoch, serial) not above the last,
+ *	nor the last itself, forgotten by DISARM, with the same digest
  * @MERLON_CMD_LOAD_CHUNK: OFFSET, DATA. -EINVAL: not the next offset, or too long
  * @MERLON_CMD_LOAD_COMMIT: -EBADMSG: digest or bytes missing; -EINVAL, -E2BIG:
  *	not a valid image; the generation in force stays
