@@ -6,7 +6,7 @@
 
 . "$(dirname "$0")/../lib/tap.sh"
 export LC_ALL=C
-plan 31
+plan 34
 
 version=$(cat VERSION)
 programs=build/deb/merlon_${version}_$(dpkg --print-architecture).deb
@@ -38,7 +38,9 @@ for file in "-rwxr-xr-x root/root /usr/bin/merlon" \
 	"-rw-r--r-- root/root /usr/share/bash-completion/completions/merlon" \
 	"-rw-r--r-- root/root /usr/share/zsh/vendor-completions/_merlon" \
 	"-rw-r--r-- root/root /usr/share/fish/vendor_completions.d/merlon.fish" \
-	"-rw-r--r-- root/root /usr/share/doc/merlon/operations.md"; do
+	"-rw-r--r-- root/root /usr/share/doc/merlon/operations.md" \
+	"-rw-r--r-- root/root /usr/share/doc/merlon/policy.md" \
+	"-rw-r--r-- root/root /usr/share/doc/merlon/policies/server.hujson"; do
 	ok "merlon holds ${file##* }" holds programs "$file"
 done
 missing=$(for page in man/*.[158]; do
