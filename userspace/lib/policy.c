@@ -47,7 +47,7 @@ static int sections_find(struct policy_reader *reader, const struct ml_hujson_va
 	return ml_policy_fields(reader, root, "the policy", fields, LENGTH(fields));
 }
 
-/* ORDER: names first; ipsets may hold hosts; owners of tags may be tags. */
+/* ORDER: names first; ipsets may hold hosts and the internet; owners of tags may be tags. */
 static int names_read(struct policy_reader *reader, const struct sections *s)
 {
 	int err = s->groups ? ml_policy_groups_read(reader, s->groups) : 0;
@@ -60,6 +60,8 @@ static int names_read(struct policy_reader *reader, const struct sections *s)
 		err = ml_policy_tag_owners_check(reader, s->tag_owners);
 	if (!err && s->nodes)
 		err = ml_policy_nodes_read(reader, s->nodes);
+	if (!err)
+		err = ml_policy_internet_resolve(reader);
 	if (!err && s->ipsets)
 		err = ml_policy_ipsets_read(reader, s->ipsets);
 	return err ? err : ml_policy_ipsets_resolve(reader);
@@ -161,6 +163,7 @@ void ml_policy_free(struct ml_policy *policy)
 		ml_services_clean(&policy->probes[i].services);
 	for (size_t i = 0; i < policy->node_count; i++)
 		free(policy->nodes[i].guard.last_resort_rules.items);
+	ml_ranges_clean(&policy->internet);
 	free(policy->guard.last_resort_rules.items);
 	free(policy->rules.items);
 	free(policy->probes);

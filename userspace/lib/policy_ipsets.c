@@ -101,6 +101,16 @@ static int literal_range(struct policy_reader *reader, const char *text,
 	return ml_ranges_add(into, range) ? ml_policy_no_memory(reader) : 0;
 }
 
+static int internet_ranges(struct policy_reader *reader, struct ml_ranges *into)
+{
+	const struct ml_ranges *internet = &reader->policy->internet;
+
+	for (size_t i = 0; i < internet->count; i++)
+		if (ml_ranges_add(into, internet->items[i]))
+			return ml_policy_no_memory(reader);
+	return 0;
+}
+
 static int target_ranges(struct policy_reader *reader, const char *text,
 			 const struct ml_hujson_value *value, struct work *work,
 			 struct ml_ranges *into)
@@ -110,7 +120,7 @@ static int target_ranges(struct policy_reader *reader, const char *text,
 	if (!strncmp(text, "ipset:", 6))
 		return ipset_ranges(reader, text, value, work, into);
 	if (!strcmp(text, "autogroup:internet"))
-		return ml_ranges_internet(into) ? ml_policy_no_memory(reader) : 0;
+		return internet_ranges(reader, into);
 	if (text[0] && !strchr("0123456789:abcdefABCDEF", text[0]))
 		return policy_fail(reader, value, "expected an address, a prefix, a range, host:name, "
 				   "ipset:name or autogroup:internet, found \"%.64s\"", text);

@@ -161,6 +161,7 @@ struct ml_policy {
 	size_t node_count, stand_in_count, node_room;
 	uint32_t *node_order;		/* by name */
 	bool has_nodes;			/* a nodes section */
+	struct ml_ranges internet;	/* what autogroup:internet means here */
 	struct policy_rules rules;
 	struct policy_guard guard;
 	struct policy_exit exit;
@@ -257,5 +258,7 @@ int ml_policy_ruleset_view(const struct ml_policy *policy, const struct policy_n
 /* policy_owners.c: prefixes that only the tunnel of @node may deliver */
 int ml_policy_owners(const struct ml_policy *policy, const struct policy_node *node,
 		     struct ml_prefixes *ret);
+/* All nodes are known: what is public and no node's is the internet. */
+int ml_policy_internet_resolve(struct policy_reader *reader);
 
 #endif

@@ -4,7 +4,8 @@
  * the addresses and routes of all other nodes. The longest prefix counts, as
  * in a routing table: what the node itself has is left out of a wider route of
  * another one, and a narrower route of another one inside its own stays. A
- * default route owns nothing, or an exit would own the internet.
+ * default route owns nothing, or an exit would own the internet. And what is
+ * public and nobody's is the internet.
  */
 #include <errno.h>
 #include <string.h>
@@ -82,4 +83,24 @@ int ml_policy_owners(const struct ml_policy *policy, const struct policy_node *n
 	ml_prefixes_clean(&own);
 	ml_prefixes_clean(&others);
 	return err;
+}
+
+/* Or whoever may go out through an exit may go to a node, too, that nobody granted. */
+int ml_policy_internet_resolve(struct policy_reader *reader)
+{
+	struct ml_policy *policy = reader->policy;
+	struct ml_prefixes taken = { 0 };
+	struct ml_ranges holes = { 0 };
+	int err = ml_ranges_internet(&policy->internet);
+
+	for (size_t i = 0; !err && i < policy->node_count; i++)
+		err = node_prefixes(&policy->nodes[i], &taken);
+	for (size_t i = 0; !err && i < taken.count; i++)
+		err = ml_ranges_add(&holes, ml_range_of(&taken.items[i]));
+	ml_ranges_normalise(&holes);
+	if (!err)
+		err = ml_ranges_subtract(&policy->internet, &holes);
+	ml_prefixes_clean(&taken);
+	ml_ranges_clean(&holes);
+	return err ? ml_policy_no_memory(reader) : 0;
 }

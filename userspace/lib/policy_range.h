@@ -35,7 +35,7 @@ int ml_range_prefixes(struct ml_range range, struct ml_prefixes *ret);
 int ml_ranges_prefixes(const struct ml_ranges *list, struct ml_prefixes *ret);
 void ml_ranges_clean(struct ml_ranges *list);
 
-/* Everything that autogroup:internet means; docs/policy.md lists it. */
+/* Every public address: autogroup:internet, before what the nodes have is taken out. */
 int ml_ranges_internet(struct ml_ranges *ret);
 
 #endif

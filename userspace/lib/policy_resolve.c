@@ -54,17 +54,6 @@ static int property_addresses(const struct ml_policy *policy, bool tagged, enum 
 	return 0;
 }
 
-static int internet_addresses(struct ml_prefixes *ret)
-{
-	struct ml_ranges ranges = { 0 };
-	int err = ml_ranges_internet(&ranges);
-
-	if (!err)
-		err = ml_ranges_prefixes(&ranges, ret);
-	ml_ranges_clean(&ranges);
-	return err;
-}
-
 static int name_addresses(const struct ml_policy *policy, const struct policy_name *name,
 			  enum policy_view view, struct ml_prefixes *ret)
 {
@@ -79,7 +68,7 @@ static int name_addresses(const struct ml_policy *policy, const struct policy_na
 	case POLICY_TAGGED:
 		return property_addresses(policy, true, view, ret);
 	case POLICY_INTERNET:
-		return internet_addresses(ret);
+		return ml_ranges_prefixes(&policy->internet, ret);
 	case POLICY_HOST:
 	case POLICY_NODE:
 	case POLICY_IPSET:
