@@ -24,6 +24,7 @@
 #include <cmocka.h>
 #include <linux/merlon.h>
 
+#include "bundle.h"
 #include "policy.h"
 #include "policy_text.h"
 #include "prefix.h"
@@ -413,6 +414,39 @@ static void internet_is_public(void **state)
 	ml_policy_free(policy);
 }
 
+/* A node's public address and its route are its own; the default route is nobody's. */
+static void internet_is_no_nodes(void **state)
+{
+	static const char *const sets[] = { "autogroup:internet", "ipset:out" };
+	static const char *const taken[] = {
+		"198.51.100.0", "198.51.100.255", "203.0.113.1", "2001:db8:1::9",
+	};
+	static const char *const free_[] = {
+		"198.51.99.255", "198.51.101.0", "203.0.113.0", "203.0.113.2", "2001:db8:1::8",
+		"2001:db8:1::a", "8.8.8.8",
+	};
+	struct ml_policy *policy = policy_of(
+		"{\"nodes\":{"
+		"\"db\":{\"addresses\":[\"10.1.0.9\",\"2001:db8:1::9\"],\"routes\":[\"198.51.100.0/24\"]},"
+		"\"exit\":{\"addresses\":[\"203.0.113.1\"],\"routes\":[\"0.0.0.0/0\",\"::/0\"]}},"
+		"\"ipsets\":{\"ipset:out\":[\"autogroup:internet\"]},"
+		"\"grants\":[{\"src\":[\"*\"],\"dst\":[\"autogroup:internet\",\"ipset:out\"],\"ip\":[\"*\"]}]}");
+	struct ml_ruleset ruleset;
+
+	(void)state;
+	assert_int_equal(ml_policy_ruleset(policy, "exit", &ruleset, NULL), 0);
+	for (size_t set = 0; set < 2; set++) {
+		for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++)
+			if (set_has(&ruleset, sets[set], taken[i]))
+				fail_msg("%s of a node is in %s", taken[i], sets[set]);
+		for (size_t i = 0; i < sizeof(free_) / sizeof(free_[0]); i++)
+			if (!set_has(&ruleset, sets[set], free_[i]))
+				fail_msg("%s is not in %s", free_[i], sets[set]);
+	}
+	ml_ruleset_free(&ruleset);
+	ml_policy_free(policy);
+}
+
 static const struct ml_owner *owner_of(const struct ml_ruleset *ruleset, const char *address)
 {
 	const struct ml_owner *longest = NULL;
@@ -474,14 +508,39 @@ static void nodes_are_in_canonical_order(void **state)
 {
 	struct ml_policy *policy = policy_of(
 		"{\"nodes\":{\"b\":{\"addresses\":[\"10.0.0.2\"]},\"a\":{\"addresses\":[\"10.0.0.3\"]},"
-		"\"C\":{\"addresses\":[\"10.0.0.1\"]}}}");
+		"\"0c\":{\"addresses\":[\"10.0.0.1\"]}}}");
 
 	(void)state;
 	assert_int_equal(ml_policy_node_count(policy), 3);
-	assert_string_equal(ml_policy_node_name(policy, 0), "C");
+	assert_string_equal(ml_policy_node_name(policy, 0), "0c");
 	assert_string_equal(ml_policy_node_name(policy, 1), "a");
 	assert_string_equal(ml_policy_node_name(policy, 2), "b");
 	ml_policy_free(policy);
+}
+
+/* A name that the policy takes is one that can be signed. */
+static void names_pass_a_leaf(void **state)
+{
+	static const char *const names[] = {
+		"alice", "0", "a.b_c-d", "Alice", "_x", "-x", ".x", "", "a b",
+		"a234567890123456789012345678901234567890123456789012345678901234",
+		"a2345678901234567890123456789012345678901234567890123456789012345",
+	};
+	struct ml_error error;
+	char text[200];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		struct ml_policy *policy = NULL;
+		int length = snprintf(text, sizeof(text),
+				      "{\"nodes\":{\"%s\":{\"addresses\":[\"10.0.0.2\"]}}}", names[i]);
+
+		ml_policy_parse("policy", text, (size_t)length, &policy, &error);
+		if ((policy != NULL) != ml_name_valid(names[i]))
+			fail_msg("\"%s\" is %sa node's name, and %sa leaf's", names[i],
+				 policy ? "" : "not ", policy ? "not " : "");
+		ml_policy_free(policy);
+	}
 }
 
 int main(void)
@@ -497,6 +556,8 @@ int main(void)
 		cmocka_unit_test(failing_tests_are_found),
 		cmocka_unit_test(groups_are_tested_whole),
 		cmocka_unit_test(internet_is_public),
+		cmocka_unit_test(internet_is_no_nodes),
+		cmocka_unit_test(names_pass_a_leaf),
 		cmocka_unit_test(owners_follow_the_longest_prefix),
 		cmocka_unit_test(unknown_nodes_are_refused),
 		cmocka_unit_test(nodes_are_in_canonical_order),

@@ -83,15 +83,14 @@ static int host_prefix_read(struct policy_reader *reader, const struct ml_hujson
 
 static int host_read(struct policy_reader *reader, const struct ml_hujson_member *member)
 {
-	struct ml_prefix prefix;
 	uint32_t host;
 	int err = ml_policy_check_name(reader, member, "");
 
 	if (err)
 		return err;
-	if (strchr(member->key, '@') || ml_prefix_parse(member->key, &prefix) != -EINVAL)
-		return policy_fail(reader, member, "\"%.64s\" reads as a user or an address; expected "
-				   "another name for a host", member->key);
+	if (strchr(member->key, '@') || ml_policy_reads_as_address(member->key))
+		return policy_fail(reader, member, "\"%.64s\" reads as a user, an address or a range; "
+				   "expected another name for a host", member->key);
 	err = name_define(reader, POLICY_HOST, member, &host);
 	if (err)
 		return err;

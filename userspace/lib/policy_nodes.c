@@ -384,25 +384,19 @@ struct policy_node *ml_policy_node_add(struct policy_reader *reader)
 	return &policy->nodes[used];
 }
 
-static bool is_node_name(const char *name)
-{
-	if (strlen(name) > ML_NAME_MAX || !*name)
-		return false;
-	return strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") ==
-	       strlen(name) && *name != '.' && *name != '-';
-}
-
 static int node_define(struct policy_reader *reader, const struct ml_hujson_member *member,
 		       struct policy_node *node)
 {
-	struct ml_prefix prefix;
 	struct policy_name *name;
 	int err;
 
-	if (!is_node_name(member->key) || ml_prefix_parse(member->key, &prefix) != -EINVAL)
-		return policy_fail(reader, member, "\"%.80s\" is not a node's name; expected up to %u "
-				   "letters, digits, - _ and . that are no address", member->key,
-				   ML_NAME_MAX);
+	/* What passes here must pass in a leaf, too. */
+	if (!ml_name_valid(member->key))
+		return policy_fail(reader, member, "\"%.80s\" is not a node's name: " ML_NAME_RULE,
+				   member->key);
+	if (ml_policy_reads_as_address(member->key))
+		return policy_fail(reader, member, "\"%.80s\" reads as an address or a range; expected "
+				   "another name for a node", member->key);
 	err = ml_policy_name_add(reader, POLICY_NODE, member->key, &node->name_index);
 	if (err)
 		return err;

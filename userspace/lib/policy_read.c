@@ -234,6 +234,14 @@ bool ml_policy_name_valid(const char *name)
 	return true;
 }
 
+bool ml_policy_reads_as_address(const char *text)
+{
+	struct ml_prefix prefix;
+	struct ml_range range;
+
+	return ml_prefix_parse(text, &prefix) != -EINVAL || !ml_range_parse(text, &range);
+}
+
 int ml_policy_check_name(struct policy_reader *reader, const struct ml_hujson_member *member,
 			 const char *prefix)
 {

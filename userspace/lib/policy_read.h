@@ -63,6 +63,8 @@ int ml_policy_check_prefix(struct policy_reader *reader, const struct ml_prefix 
 int ml_policy_check_name(struct policy_reader *reader, const struct ml_hujson_member *member,
 			 const char *prefix);
 bool ml_policy_name_valid(const char *name);
+/* An address, a prefix, a range, or one of them with a mistake in it: no name for anything. */
+bool ml_policy_reads_as_address(const char *text);
 
 /* The nearest of the candidates that are offered: "did you mean ...". */
 struct policy_guess {
