@@ -446,6 +446,22 @@ static void test_slot_limit(void **state)
 	refuse(ruleset, -E2BIG, "MERLON_MAX_SLOTS");
 }
 
+/* 16,000 ranges, each over 16,000 ports: little to write down, gigabytes to work out. */
+static void test_port_limit(void **state)
+{
+	struct large large = { .peers = 100, .rules = 16000 };
+	struct ml_ruleset *ruleset = large_ruleset(&large);
+	uint32_t i;
+
+	(void)state;
+	for (i = 0; i < large.rules; i++) {
+		ruleset->rules[i].services->first = (uint16_t)i;
+		ruleset->rules[i].services->last = (uint16_t)(i + 16000);
+	}
+	refuse(ruleset, -E2BIG,
+	       "memberships of ports in rules' services; the compiler's limit is 134217728: let rules share ports and ranges");
+}
+
 static void test_net_limits(void **state)
 {
 	struct ml_ruleset *ruleset = empty_ruleset();
@@ -653,6 +669,7 @@ int main(void)
 		cmocka_unit_test(test_tunnel_limit),
 		cmocka_unit_test(test_pair_limit),
 		cmocka_unit_test(test_slot_limit),
+		cmocka_unit_test(test_port_limit),
 		cmocka_unit_test(test_net_limits),
 #ifndef __SANITIZE_ADDRESS__
 		cmocka_unit_test(test_no_memory),

@@ -244,9 +244,6 @@ struct membership {
 	uint32_t *met;		/* by node: the same */
 };
 
-/* A policy whose expressions have so many classes has far too many pairs too. */
-#define MAX_MEMBERSHIPS (1u << 27)
-
 static int list_node(struct compile *c, const struct side *side, struct membership *m,
 		     uint32_t node, uint32_t expr)
 {

@@ -123,6 +123,9 @@ struct compile {
 void *compile_calloc(struct compile *c, size_t count, size_t size);
 int compile_no_memory(struct compile *c);
 
+/* A policy with so many memberships, of classes or of ports, has far too many pairs too. */
+#define MAX_MEMBERSHIPS (1u << 27)
+
 /* -E2BIG with a sentence: @what are @count, the limit is @limit, do @advice. */
 int compile_too_many(struct compile *c, const char *what, uint64_t count,
 		     const char *limit, uint64_t value, const char *advice);

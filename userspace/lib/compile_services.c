@@ -202,6 +202,36 @@ static size_t cell_find(const struct compile *c, uint32_t start)
 	return low;
 }
 
+/* How many cells the svxs have together, not looking at one of them. */
+static uint64_t count_memberships(const struct compile *c)
+{
+	const uint32_t *items;
+	uint64_t total = 0;
+	uint32_t svx, last;
+	size_t i, count;
+
+	for (svx = 0; svx < c->svxs.count; svx++) {
+		items = ml_intern_get(&c->svxs, svx, &count);
+		for (i = 0; i < count; i += 2) {
+			last = (items[i] & 0xff0000) | items[i + 1];
+			total += cell_find(c, last + 1) - cell_find(c, items[i]);
+		}
+	}
+	return total;
+}
+
+/* All that follows takes time and memory by this number. */
+static int check_memberships(struct compile *c)
+{
+	uint64_t total = count_memberships(c);
+
+	if (total <= MAX_MEMBERSHIPS)
+		return 0;
+	return compile_too_many(c, "memberships of ports in rules' services", total,
+				"the compiler's limit", MAX_MEMBERSHIPS,
+				"let rules share ports and ranges");
+}
+
 /* ------------------------------------------------------------------- classes */
 
 /* Classes while they are split; numbers only ever go up. */
@@ -345,6 +375,8 @@ int compile_services(struct compile *c)
 		ret = find_borders(c, &borders);
 	if (!ret)
 		ret = make_cells(c, &borders);
+	if (!ret)
+		ret = check_memberships(c);
 	if (!ret)
 		ret = split_cells(c, &split);
 	if (!ret)
