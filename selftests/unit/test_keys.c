@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <termios.h>
@@ -539,6 +540,32 @@ static void test_passphrase_no_terminal(void **state)
 	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == ENXIO);
 }
 
+/* Whoever may lock nothing, not even by a capability, gets no memory for a secret. */
+static void test_unlocked_memory(void **state)
+{
+	const struct rlimit none = { 0, 0 };
+	struct ml_error error = { 0 };
+	struct ml_secret_key *other;
+	char *passphrase;
+	int status;
+	pid_t pid;
+
+	(void)state;
+	pid = fork();
+	if (!pid) {
+		if (setrlimit(RLIMIT_MEMLOCK, &none) || (!geteuid() && setuid(65534)))
+			_exit(1);
+		if (ml_secret_key_generate(&other, &error) != -ENOMEM)
+			_exit(2);
+		if (!strstr(error.text, "no locked memory for a secret key") ||
+		    !strstr(error.text, "ulimit -l"))
+			_exit(3);
+		_exit(read_pipe("secret\n", 7, &passphrase) == -ENOMEM ? 0 : 4);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -557,6 +584,7 @@ int main(void)
 		cmocka_unit_test(test_passphrase_twice),
 		cmocka_unit_test(test_passphrase_interrupted),
 		cmocka_unit_test(test_passphrase_no_terminal),
+		cmocka_unit_test(test_unlocked_memory),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

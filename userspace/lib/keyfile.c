@@ -22,6 +22,7 @@
 #include <sodium.h>
 
 #include "file.h"
+#include "locked.h"
 
 #define SEED_BYTES	crypto_sign_SEEDBYTES
 #define NONCE_BYTES	crypto_aead_xchacha20poly1305_ietf_NPUBBYTES
@@ -49,14 +50,10 @@ struct key_file {
 
 static struct key_file *key_file_alloc(struct ml_error *error)
 {
-	struct key_file *file = sodium_malloc(sizeof(*file));
+	struct key_file *file = ml_locked_alloc(sizeof(*file), "a secret key", error);
 
-	if (!file) {
-		ml_error_set(error, -ENOMEM,
-			     "no locked memory for a secret key: raise the limit of `ulimit -l`");
-		return NULL;
-	}
-	memset(file, 0, sizeof(*file));
+	if (file)
+		memset(file, 0, sizeof(*file));
 	return file;
 }
 
@@ -160,7 +157,7 @@ int ml_secret_key_write(const char *path, const struct ml_secret_key *key,
 		file->length = put_tail(file->text, file->head, file);
 		r = ml_file_write_new(path, file->text, file->length, 0600, error);
 	}
-	sodium_free(file);
+	ml_locked_free(file);
 	return r;
 }
 
@@ -322,7 +319,7 @@ int ml_secret_key_read(const char *path, const char *passphrase,
 	r = key_file_read(file, path, error);
 	if (!r)
 		r = key_file_unlock(file, path, passphrase, ret, error);
-	sodium_free(file);
+	ml_locked_free(file);
 	return r;
 }
 
@@ -337,6 +334,6 @@ int ml_secret_key_read_public(const char *path, struct ml_public_key *ret,
 	r = key_file_read(file, path, error);
 	if (!r)
 		*ret = file->public;
-	sodium_free(file);
+	ml_locked_free(file);
 	return r;
 }

@@ -8,6 +8,8 @@
 #include <jansson.h>
 #include <sodium.h>
 
+#include "locked.h"
+
 #define PUBLIC_KEY_PREFIX "merlon-public-key:"
 
 struct ml_secret_key {
@@ -23,19 +25,9 @@ int ml_keys_setup(struct ml_error *error)
 	return 0;
 }
 
-static struct ml_secret_key *secret_key_alloc(struct ml_error *error)
-{
-	struct ml_secret_key *key = sodium_malloc(sizeof(*key));
-
-	if (!key)
-		ml_error_set(error, -ENOMEM,
-			     "no locked memory for a secret key: raise the limit of `ulimit -l`");
-	return key;
-}
-
 int ml_secret_key_generate(struct ml_secret_key **ret, struct ml_error *error)
 {
-	struct ml_secret_key *key = secret_key_alloc(error);
+	struct ml_secret_key *key = ml_locked_alloc(sizeof(*key), "a secret key", error);
 	struct ml_public_key public;
 
 	if (!key)
@@ -49,7 +41,7 @@ int ml_secret_key_generate(struct ml_secret_key **ret, struct ml_error *error)
 int ml_secret_key_from_seed(const uint8_t seed[static 32], struct ml_secret_key **ret,
 			    struct ml_error *error)
 {
-	struct ml_secret_key *key = secret_key_alloc(error);
+	struct ml_secret_key *key = ml_locked_alloc(sizeof(*key), "a secret key", error);
 	struct ml_public_key public;
 
 	if (!key)
@@ -62,7 +54,7 @@ int ml_secret_key_from_seed(const uint8_t seed[static 32], struct ml_secret_key 
 
 void ml_secret_key_free(struct ml_secret_key *key)
 {
-	sodium_free(key);
+	ml_locked_free(key);
 }
 
 void ml_secret_key_public(const struct ml_secret_key *key, struct ml_public_key *ret)

@@ -12,18 +12,17 @@
 
 #include <sodium.h>
 
+#include "locked.h"
+
 static int passphrase_alloc(char **ret, struct ml_error *error)
 {
-	*ret = sodium_malloc(ML_PASSPHRASE_MAX + 1);
-	if (!*ret)
-		return ml_error_set(error, -ENOMEM,
-				    "no locked memory for a passphrase: raise the limit of `ulimit -l`");
-	return 0;
+	*ret = ml_locked_alloc(ML_PASSPHRASE_MAX + 1, "a passphrase", error);
+	return *ret ? 0 : -ENOMEM;
 }
 
 void ml_passphrase_free(char *passphrase)
 {
-	sodium_free(passphrase);
+	ml_locked_free(passphrase);
 }
 
 /* Byte by byte: what follows the line belongs to somebody else. */
