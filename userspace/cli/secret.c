@@ -5,11 +5,25 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "file.h"
 #include "passphrase.h"
 #include "units.h"
+
+/* Before there is a secret: no core file, no debugger of the same user. */
+static int process_close(struct ml_error *error)
+{
+	const struct rlimit none = { 0, 0 };
+
+	if (setrlimit(RLIMIT_CORE, &none) || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
+		return ml_error_set(error, -errno,
+				    "this process cannot be kept out of core files, so it reads no secret: %s",
+				    strerror(errno));
+	return 0;
+}
 
 static int from_file(const char *path, char **ret, struct ml_error *error)
 {
@@ -62,8 +76,10 @@ int secret_open(const struct cli *cli, const char *path, struct ml_secret_key **
 		struct ml_error *error)
 {
 	char *passphrase = NULL;
-	int code;
+	int code = process_close(error);
 
+	if (code)
+		return code;
 	code = ml_secret_key_read(path, NULL, ret, error);
 	if (code != -ENOKEY)
 		return code;
@@ -80,9 +96,11 @@ int secret_open(const struct cli *cli, const char *path, struct ml_secret_key **
 int secret_choose(const struct cli *cli, const char *path, char **ret, struct ml_error *error)
 {
 	char prompt[4200];
-	int code;
+	int code = process_close(error);
 
 	*ret = NULL;
+	if (code)
+		return code;
 	if (cli_option(cli, "no-passphrase"))
 		return 0;
 	code = from_options(cli, ret, error);
@@ -98,7 +116,10 @@ int secret_choose(const struct cli *cli, const char *path, char **ret, struct ml
 
 int secret_public(const char *text, struct ml_public_key *ret, struct ml_error *error)
 {
+	int code;
+
 	if (!strncmp(text, "merlon-public-key:", 18))
 		return ml_public_key_parse(text, ret, error);
-	return ml_secret_key_read_public(text, ret, error);
+	code = process_close(error);
+	return code ? code : ml_secret_key_read_public(text, ret, error);
 }
