@@ -147,12 +147,21 @@ static int note_newest(struct signing *signing, const char *path,
 	return 0;
 }
 
+/*
+ * Leaves hold neither dates nor serials: where a renewal was interrupted, bundles of
+ * two generations say the same.
+ */
+static bool is_same_tree(const struct ml_statement *a, const struct ml_statement *b)
+{
+	return a->tree_size == b->tree_size && !memcmp(a->root, b->root, sizeof(a->root));
+}
+
 static int node_take(struct signing *signing, const char *path,
 		     const struct ml_bundle *bundle, struct ml_error *error)
 {
 	struct signing_node *node;
 
-	if (is_newer(&signing->statement, &bundle->statement) ||
+	if (!is_same_tree(&signing->statement, &bundle->statement) ||
 	    bundle->index >= signing->count || signing->nodes[bundle->index].leaf)
 		return 0;
 	node = &signing->nodes[bundle->index];
