@@ -7,7 +7,7 @@ autoload -U +X bashcompinit && bashcompinit
 _merlon_options() {
 	case $1 in
 	'adopt') echo '--dry-run --network --node --directory --listen --no-passphrase --passphrase-fd --passphrase-file --socket --json --help' ;;
-	'status') echo '--socket --json --help' ;;
+	'status') echo '--socket --state-dir --json --help' ;;
 	'rules') echo '--sort --watch --interval --count --state-dir --json --help' ;;
 	'explain') echo '--file --node --verbose --state-dir --json --help' ;;
 	'drops') echo '--follow --count --state-dir --json --help' ;;
@@ -17,8 +17,8 @@ _merlon_options() {
 	'policy check') echo '--json --help' ;;
 	'policy test') echo '--json --help' ;;
 	'policy compile') echo '--node --output --json --help' ;;
-	'policy sign') echo '--network --node --epoch --output --key --serial --issued --not-before --expires --lifetime --passphrase-fd --passphrase-file --json --help' ;;
-	'policy renew') echo '--output --key --serial --issued --not-before --expires --lifetime --passphrase-fd --passphrase-file --json --help' ;;
+	'policy sign') echo '--network --node --epoch --output --key --serial --issued --not-before --expires --lifetime --force --passphrase-fd --passphrase-file --json --help' ;;
+	'policy renew') echo '--output --key --serial --issued --not-before --expires --lifetime --force --passphrase-fd --passphrase-file --json --help' ;;
 	'policy verify') echo '--trust --any-node --json --help' ;;
 	'policy show') echo '--node --trust --json --help' ;;
 	'policy diff') echo '--node --json --help' ;;
@@ -45,7 +45,7 @@ _merlon_argument() {
 	case $1 in
 	'adopt --directory' | 'adopt --passphrase-file' | 'adopt --socket') echo file ;;
 	'adopt --network' | 'adopt --node' | 'adopt -n' | 'adopt --listen' | 'adopt --passphrase-fd') echo none ;;
-	'status --socket') echo file ;;
+	'status --socket' | 'status --state-dir') echo file ;;
 	'rules --state-dir') echo file ;;
 	'rules --sort' | 'rules -s' | 'rules --interval' | 'rules -i' | 'rules --count' | 'rules -c') echo none ;;
 	'explain --file' | 'explain -f' | 'explain --state-dir') echo file ;;

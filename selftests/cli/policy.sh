@@ -34,6 +34,21 @@ edit 's/"dst": \["gate"\]/"dst": ["gte"]/'
 no "edited.hujson:[0-9]+:.*gte" "an undefined name" policy check edited.hujson
 misuse "No such file" "a file that is not there" policy check nothing.hujson
 misuse "directory" "a directory" policy check .
+yes "an honest one" policy check "$office" --json
+json .warnings '[]' "asks for nothing that is not done"
+for wish in \
+	'guard": {"scope": "everything"}|guard.scope is everything' \
+	'guard": {"allow": ["ntp"]}|guard.allow has no effect' \
+	'guard": {"lastResort": [{"src": ["*"], "dst": ["*"], "ip": ["tcp:22"]}]}|guard.lastResort has no effect' \
+	'nodes": {"x": {"addresses": ["10.0.0.1"], "guard": {"scope": "everything"}}}|guard.scope is everything' \
+	'exit": {"nodes": []}|exit has no effect' \
+	'dns": {"guard": true}|dns.guard has no effect'; do
+	echo "{\"${wish%%|*}}" >wish.hujson
+	yes "what is asked for and not done: ${wish##*|}" policy check wish.hujson --json
+	is "$(jq -r '.warnings | join("|")' out | cut -d: -f1)" "${wish##*|}" "JSON warns"
+	merlon_run policy check wish.hujson
+	like "$(said err)" "^\(${wish##*|}.*\)$" "and a remark"
+done
 misuse "needs more: usage" "no file" policy check
 misuse "too much" "two files" policy check "$office" "$office"
 
@@ -60,15 +75,18 @@ misuse "say which node.*ada, bob, gate" "no node" policy compile "$office" -o x.
 misuse "--output" "no file to write" policy compile "$office" --node gate
 
 # --- sign -------------------------------------------------------------------
+issued=$(($(date +%s) - 3600))
+utc() { date -u -d "@$1" +%Y-%m-%dT%H:%M:%SZ; }
 yes "a generation" policy sign "$office" --key policy.key --network home \
-	--issued 2026-01-01T00:00:00Z --lifetime 5000d -o bundles --json
+	--issued "@$issued" --lifetime 90d -o bundles --json
 json '[.epoch, .serial, .issued, .notBefore, .expires]' \
-	'[1,1,"2026-01-01T00:00:00Z","2026-01-01T00:00:00Z","2039-09-10T00:00:00Z"]' \
+	"[1,1,\"$(utc $issued)\",\"$(utc $issued)\",\"$(utc $((issued + 90 * 86400)))\"]" \
 	"its dates"
+json '[.issuedAhead, .warnings]' '[0,[]]' "issued in the past, and all that is asked for is done"
 json '.files' '["bundles/ada.bundle","bundles/bob.bundle","bundles/gate.bundle"]' "its files"
 root_of_first=$(jq -r .root out)
 yes "signed again elsewhere" policy sign "$office" --key policy.key --network home \
-	--issued 2026-01-01T00:00:00Z --lifetime 5000d -o again
+	--issued "@$issued" --lifetime 90d -o again
 ok "gives the same bytes" cmp bundles/gate.bundle again/gate.bundle
 no "holds generation 1.1.*--serial" "the same serial once more" policy sign "$office" \
 	--key policy.key --network home --serial 1 -o bundles
@@ -80,6 +98,22 @@ misuse "expire before" "it must be valid at some time" policy sign "$office" --k
 	--network home -o x --expires 2020-01-01T00:00:00Z
 misuse "use one" "lifetime and expires" policy sign "$office" --key policy.key --network home \
 	-o x --expires 2040-01-01T00:00:00Z --lifetime 3d
+long="valid for more than 90 days, and the kernel takes nothing that is"
+misuse "$long" "no longer than the kernel takes" policy sign "$office" --key policy.key \
+	--network home -o x --lifetime 91d
+misuse "$long" "nor by its end" policy sign "$office" --key policy.key --network home \
+	-o x --expires "@$(($(date +%s) + 91 * 86400))"
+misuse "$long" "nor by its beginning" policy sign "$office" --key policy.key --network home \
+	-o x --not-before "@$issued" --issued "@$((issued + 3600))" \
+	--expires "@$((issued + 90 * 86400 + 60))"
+ahead=$(($(date +%s) + 40 * 86400))
+misuse "more than a day ahead.*--force" "nothing is issued far in the future" policy sign \
+	"$office" --key policy.key --network home --issued "@$ahead" -o x
+not_ok "and nothing is written" test -e x
+echo '{"guard": {"scope": "everything"}, "nodes": {"a": {"addresses": ["10.0.0.1"]}}}' >wish.hujson
+yes "a policy that asks for more is signed" policy sign wish.hujson --key policy.key \
+	--network home -o wish --json
+like "$(jq -r '.warnings[0]' out)" "guard.scope is everything" "and the signer is told"
 misuse "not a duration" "a bad duration" policy sign "$office" --key policy.key \
 	--network home -o x --lifetime 3
 misuse "not a time" "a bad time" policy sign "$office" --key policy.key --network home \
@@ -106,6 +140,17 @@ must "$merlon" policy sign "$office" --key policy.key --network home \
 merlon_run policy verify old/gate.bundle --trust trust.json
 is "$status" 1 "an expired one"
 like "$(said err)" "expired" "and it says so"
+must "$merlon" policy sign "$office" --key policy.key --network home -o ahead --force \
+	--issued "@$ahead" --not-before "@$ahead"
+yes "one that was issued in the future" policy verify ahead/gate.bundle --trust trust.json --json
+json '.issuedAhead > 39 * 86400' true "says by how much"
+merlon_run policy verify ahead/gate.bundle --trust trust.json
+like "$(said err)" "^\(issued in the future.*takes nothing issued before it\)$" "and what that does"
+not_ok "a node would not wait for it" grep -q "not to be applied before" out
+must "$merlon" policy sign "$office" --key policy.key --network home -o later \
+	--not-before "@$ahead" --expires "@$((ahead + 86400))"
+yes "one whose time will come" policy verify later/gate.bundle --trust trust.json
+like "$(said out)" "not to be applied before" "has to wait"
 misuse "trust|No such" "nobody to trust" policy verify bundles/gate.bundle --trust none.json
 
 # Every part of a bundle, altered or cut off.
@@ -158,6 +203,20 @@ no "holds generation 1.9" "never backwards" policy renew bundles --key policy.ke
 	--serial 5 -o renewed
 misuse "no bundle here was signed by this key" "by another key" policy renew bundles \
 	--key stranger.key
+# Of an interrupted renewal in place, some bundles are new: the same can be asked again.
+cp -r bundles half
+yes "a renewal" policy renew half --key policy.key
+cp bundles/bob.bundle half/bob.bundle
+yes "half done before, is done again" policy renew half --key policy.key --json
+json '[.serial, .root == "'"$root_of_first"'"]' '[4,true]' "for all, as they were"
+yes "also for the one left behind" policy verify half/bob.bundle --trust trust.json --any-node --json
+json .serial 4 "with the rest"
+misuse "$long" "no renewal for longer than the kernel takes" policy renew bundles \
+	--key policy.key --lifetime 91d
+misuse "more than a day ahead" "nor far in the future" policy renew bundles --key policy.key \
+	--issued "@$ahead"
+merlon_run policy renew bundles --key policy.key --issued "@$ahead" --force -o forced
+is "$status $(grep -c "issued in the future" err)" "0 1" "unless it is forced, and said once"
 rm bundles/bob.bundle
 misuse "has 3 nodes, and the bundles of 1 are not here" "with a bundle missing" \
 	policy renew bundles --key policy.key
@@ -200,6 +259,32 @@ misuse "passphrase" "not with another" policy sign "$office" --key locked.key \
 	--network home -o locked --passphrase-file wrong
 misuse "terminal|passphrase" "nor without" policy sign "$office" --key locked.key \
 	--network home -o locked
+# It waits for its passphrase: what it is by then, it is before it has read a secret.
+mkfifo line
+"$merlon" policy sign "$office" --key locked.key --network home -o locked2 \
+	--passphrase-fd 7 7<>line >out 2>err &
+signer=$!
+closed() { [ "$(awk '/core file/ { print $5 $6 }' "/proc/$1/limits")" = 00 ]; }
+ok "a process that reads a secret leaves no core file" wait_for 10 closed "$signer"
+echo secret >line
+status=0
+wait "$signer" || status=$?
+is "$status" 0 "and signs"
+if [ "$(id -u)" = 0 ]; then
+	chmod 711 .
+	mkdir -m 777 nobody
+	cp "$merlon" nobody/merlon
+	setpriv --reuid=65534 --regid=65534 --clear-groups nobody/merlon key generate \
+		-o nobody/key --passphrase-fd 7 7<>line >out 2>err &
+	signer=$!
+	# Of a process that cannot be debugged, /proc is root's.
+	hidden() { [ "$(stat -c %u "/proc/$signer/limits")" = 0 ] && grep -q '^Uid:.65534' "/proc/$signer/status"; }
+	ok "nor can its user look into it" wait_for 10 hidden
+	echo secret >line
+	wait "$signer"
+else
+	skip "not root" "nor can its user look into it"
+fi
 chmod 644 policy.key
 misuse "read|mode|0644" "a key that others can read is refused" policy sign "$office" \
 	--key policy.key --network home -o loose

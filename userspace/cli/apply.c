@@ -7,6 +7,7 @@
 #include "commands.h"
 #include "control.h"
 #include "file.h"
+#include "warnings.h"
 
 void control_reply_fields(struct ml_output *out, const struct ml_daemon_reply *reply)
 {
@@ -52,6 +53,7 @@ int control_apply(struct cli *cli, const char *path, struct ml_error *error)
 	code = ml_daemon_apply(daemon, bundle, &reply, error);
 	if (!code || code == -EALREADY) {
 		applied(cli->output, path, &reply, code);
+		warnings_of_bundle(cli, bundle);
 		status = CLI_YES;
 	} else {
 		/* A refusal is an answer; a client that may not ask has none. */

@@ -7,6 +7,8 @@
 #include "date.h"
 #include "units.h"
 
+#define FUTURE	3600	/* seconds that clocks may differ */
+
 static void date_field(struct ml_output *out, const char *key, const char *label, int64_t date,
 		       bool relative)
 {
@@ -34,6 +36,17 @@ void generation_fields(struct ml_output *out, const struct ml_statement *stateme
 	date_field(out, "issued", "issued", statement->issued, false);
 	date_field(out, "notBefore", "not before", statement->not_before, false);
 	date_field(out, "expires", "expires", statement->expires, true);
+}
+
+void generation_ahead(const struct cli *cli, const struct ml_statement *statement)
+{
+	int64_t ahead = statement->issued - ml_date_now();
+	char text[UNITS_TEXT];
+
+	ml_output_value(cli->output, "issuedAhead", json_integer(ahead > 0 ? ahead : 0));
+	if (ahead > FUTURE)
+		cli_remark(cli, "(issued in the future, in %s: a node that takes this holds that date for today's, and takes nothing issued before it)",
+			   units_duration_format(ahead, text));
 }
 
 void generation_digest_field(struct ml_output *out, const char *key, const char *label,

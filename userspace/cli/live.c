@@ -9,8 +9,6 @@
 #include "describe.h"
 #include "rules.h"
 
-#define ACCEPTED "accepted.bundle"
-
 static void rules_unknown(struct live *live, const char *why)
 {
 	snprintf(live->why, sizeof(live->why), "%s", why);
@@ -43,7 +41,7 @@ static void rules_open(struct live *live, const char *directory)
 		rules_unknown(live, "the kernel holds no generation");
 		return;
 	}
-	snprintf(path, sizeof(path), "%s/" ACCEPTED, directory ? directory : ML_DAEMON_STATE_DIR);
+	snprintf(path, sizeof(path), "%s/" LIVE_ACCEPTED, directory ? directory : ML_DAEMON_STATE_DIR);
 	if (source_open(path, NULL, &live->source, &error))
 		rules_unknown(live, ml_error_string(&error, text, sizeof(text)));
 	else

@@ -14,6 +14,8 @@
 	{ "state-dir", 0, "DIR", "where merlond keeps the bundle in force (default: " \
 	  ML_DAEMON_STATE_DIR ")" }
 
+#define LIVE_ACCEPTED "accepted.bundle"	/* in that directory */
+
 struct live {
 	struct ml_kernel *kernel;
 	struct ml_kernel_status status;

@@ -9,6 +9,7 @@
 #include "file.h"
 #include "source.h"
 #include "units.h"
+#include "warnings.h"
 
 /* Compiling a node shows what parsing cannot: limits of the image. */
 static int compile_all(const struct source *source, size_t *ret_rules, struct ml_error *error)
@@ -48,6 +49,7 @@ static int check_run(struct cli *cli)
 		ml_output_say(out, ML_GOOD, "%s: valid, %zu node%s, at most %zu rule%s on one",
 			      source.path, nodes, nodes == 1 ? "" : "s", rules,
 			      rules == 1 ? "" : "s");
+		warnings_of_policy(cli, source.policy);
 	}
 	source_close(&source);
 	return code ? cli_judge(cli, &error) : CLI_YES;

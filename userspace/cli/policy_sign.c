@@ -70,7 +70,7 @@ static int sign(struct cli *cli, const struct source *source, struct signing *si
 		return cli_judge(cli, &error);
 	if (signing_write(signing, directory, &error))
 		return cli_fail(cli, &error);
-	signing_answer(cli->output, signing, directory);
+	signing_answer(cli, signing, directory);
 	return CLI_YES;
 }
 
@@ -135,7 +135,7 @@ static int renew(struct cli *cli, struct signing *signing, const char *from, con
 	if (renew_prepare(cli, signing, from, to, &error) ||
 	    signing_write(signing, to, &error))
 		return cli_judge(cli, &error);
-	signing_answer(cli->output, signing, to);
+	signing_answer(cli, signing, to);
 	return CLI_YES;
 }
 

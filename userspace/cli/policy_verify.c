@@ -28,8 +28,9 @@ static int dates_judge(const struct ml_statement *statement, const char *path,
 
 static int verify(struct cli *cli, const struct source *source)
 {
-	struct ml_output *out = cli->output;
 	const struct ml_bundle *bundle = &source->bundle;
+	const struct ml_watermark none = { 0 };
+	struct ml_output *out = cli->output;
 	struct ml_error error;
 	struct sheet sheet;
 
@@ -47,7 +48,8 @@ static int verify(struct cli *cli, const struct source *source)
 			bundle->key_id);
 	generation_digest_field(out, "image", "image", bundle->image_digest);
 	sheet_close(&sheet);
-	if (bundle->statement.not_before > ml_date_now())
+	generation_ahead(cli, &bundle->statement);
+	if (bundle->statement.not_before > ml_statement_now(&bundle->statement, &none, ml_date_now()))
 		ml_output_say(out, ML_WARN, "It is not to be applied before its time.");
 	return CLI_YES;
 }

@@ -15,9 +15,10 @@
 #include "merkle.h"
 #include "rules.h"
 #include "units.h"
+#include "warnings.h"
 
 #define LIFETIME	(14 * 86400)
-#define FUTURE		3600	/* seconds that clocks may differ */
+#define FUTURE_MAX	86400	/* seconds; more is a mistake, unless it is forced */
 #define KEEP_BYTES	(512u << 20)	/* of images and rules, before they are made twice */
 
 /* ------------------------------------------------------------------ dates */
@@ -28,6 +29,34 @@ static int date_option(const struct cli *cli, const char *name, int64_t *date,
 	const char *text = cli_option(cli, name);
 
 	return text ? units_time_parse(text, date, error) : 0;
+}
+
+/* Whoever takes what was issued in the future takes nothing older for all that time. */
+static int issued_check(const struct cli *cli, const struct ml_statement *statement,
+			struct ml_error *error)
+{
+	char text[UNITS_TEXT];
+
+	if (statement->issued <= ml_date_now() + FUTURE_MAX || cli_option(cli, "force"))
+		return 0;
+	return ml_error_set(error, -EINVAL,
+			    "it would be issued at %s, more than a day ahead: a node that takes it takes nothing issued before that; look at --issued and the clock, or use --force",
+			    units_time_format(statement->issued, text));
+}
+
+static int lifetime_check(const struct ml_statement *statement, struct ml_error *error)
+{
+	int64_t begin = statement->issued < statement->not_before ? statement->issued :
+								    statement->not_before;
+
+	if (statement->expires <= statement->not_before || statement->expires <= statement->issued)
+		return ml_error_set(error, -EINVAL,
+				    "it would expire before it is valid: look at --expires, --lifetime and --not-before");
+	if (statement->expires - begin <= ML_LIFETIME_MAX)
+		return 0;
+	return ml_error_set(error, -EINVAL,
+			    "it would be valid for more than %d days, and the kernel takes nothing that is: use a shorter --lifetime or an earlier --expires, and renew it in time",
+			    ML_LIFETIME_MAX / 86400);
 }
 
 int signing_dates(const struct cli *cli, struct ml_statement *ret, struct ml_error *error)
@@ -41,17 +70,12 @@ int signing_dates(const struct cli *cli, struct ml_statement *ret, struct ml_err
 	if (date_option(cli, "issued", &ret->issued, error) ||
 	    (lifetime && units_duration_parse(lifetime, &seconds, error)))
 		return -EINVAL;
-	if (ret->issued > ml_date_now() + FUTURE)
-		cli_remark(cli, "(issued is in the future: a node that takes this takes nothing older, and holds its date for today's)");
 	ret->not_before = ret->issued;
 	ret->expires = ret->issued + seconds;
 	if (date_option(cli, "not-before", &ret->not_before, error) ||
-	    date_option(cli, "expires", &ret->expires, error))
+	    date_option(cli, "expires", &ret->expires, error) || issued_check(cli, ret, error))
 		return -EINVAL;
-	if (ret->expires <= ret->not_before || ret->expires <= ret->issued)
-		return ml_error_set(error, -EINVAL,
-				    "it would expire before it is valid: look at --expires, --lifetime and --not-before");
-	return 0;
+	return lifetime_check(ret, error);
 }
 
 /* ------------------------------------------------------------------ nodes */
@@ -281,9 +305,10 @@ int signing_write(struct signing *signing, const char *directory, struct ml_erro
 	return code;
 }
 
-void signing_answer(struct ml_output *out, const struct signing *signing,
+void signing_answer(const struct cli *cli, const struct signing *signing,
 		    const char *directory)
 {
+	struct ml_output *out = cli->output;
 	struct ml_public_key public;
 	json_t *files = json_array();
 	char text[UNITS_TEXT], id[65];
@@ -291,6 +316,7 @@ void signing_answer(struct ml_output *out, const struct signing *signing,
 	ml_secret_key_public(signing->key, &public);
 	ml_public_key_id(&public, id);
 	generation_fields(out, &signing->statement);
+	generation_ahead(cli, &signing->statement);
 	generation_digest_field(out, "root", "root", signing->statement.root);
 	ml_output_field(out, "key", json_string(id), "signed by", ML_PLAIN, "%s", id);
 	for (size_t i = 0; i < signing->count; i++)
@@ -306,6 +332,7 @@ void signing_answer(struct ml_output *out, const struct signing *signing,
 			units_bytes_format(signing->largest_image, text));
 	ml_output_field(out, "mostRules", json_integer((json_int_t)signing->most_rules),
 			"most rules", ML_PLAIN, "%zu", signing->most_rules);
+	warnings_of_policy(cli, signing->source->policy);
 }
 
 void signing_clean(struct signing *signing)

@@ -38,9 +38,13 @@ struct signing {
 	{ "issued", 0, "TIME", "as 2026-11-22T04:00:00Z or @UNIX (default: now)" }, \
 	{ "not-before", 0, "TIME", "not to be applied before (default: when it is issued)" }, \
 	{ "expires", 0, "TIME", "not valid from then on" }, \
-	{ "lifetime", 0, "DURATION", "instead, from when it is issued: 90s, 5m, 12h, 2w (default: 14d)" }
+	{ "lifetime", 0, "DURATION", "instead, from when it is issued: 90s, 5m, 12h, 2w (default: 14d)" }, \
+	{ "force", 0, NULL, "sign although it is issued more than a day ahead" }
 
-/* Dates from the options; issued now and valid for 14 days where they say nothing. */
+/*
+ * Dates from the options; issued now and valid for 14 days where they say nothing.
+ * -EINVAL: never valid, for more than ML_LIFETIME_MAX, or issued far ahead.
+ */
 int signing_dates(const struct cli *cli, struct ml_statement *ret, struct ml_error *error);
 
 /**
@@ -65,7 +69,7 @@ int signing_add_directory(struct signing *signing, const char *directory,
 int signing_write(struct signing *signing, const char *directory, struct ml_error *error);
 
 /* What was signed, and for whom. */
-void signing_answer(struct ml_output *out, const struct signing *signing,
+void signing_answer(const struct cli *cli, const struct signing *signing,
 		    const char *directory);
 
 /* Frees the key too. */

@@ -8,7 +8,9 @@
 #include "control.h"
 #include "date.h"
 #include "generation.h"
+#include "live.h"
 #include "units.h"
+#include "warnings.h"
 
 static enum ml_colour state_colour(const struct ml_kernel_status *status)
 {
@@ -226,6 +228,29 @@ static bool holds(const struct ml_kernel_status *status)
 					  status->state == MERLON_STATE_OBSERVING);
 }
 
+/* The bundle in force, where it can be read. */
+static void warnings_part(struct cli *cli, const struct ml_kernel_status *status)
+{
+	const char *directory = cli_option(cli, "state-dir"), *text = NULL;
+	json_t *list = json_array();
+	struct ml_error ignored;
+	struct source source;
+	char path[4200];
+
+	snprintf(path, sizeof(path), "%s/" LIVE_ACCEPTED, directory ? directory : ML_DAEMON_STATE_DIR);
+	if (status->has_generation && !source_open(path, NULL, &source, &ignored)) {
+		if (!source.policy && !memcmp(source.bundle.image_digest, status->digest,
+					      sizeof(status->digest)))
+			text = warning_of_leaf(source.bundle.leaf);
+		source_close(&source);
+	}
+	if (text) {
+		json_array_append_new(list, json_string(text));
+		ml_output_field(cli->output, NULL, NULL, "warning", ML_WARN, "%s", text);
+	}
+	ml_output_value(cli->output, "warnings", list);
+}
+
 static int status_run(struct cli *cli)
 {
 	struct ml_daemon_reply reply = { 0 };
@@ -241,6 +266,7 @@ static int status_run(struct cli *cli)
 		state_fields(cli->output, &status);
 	} else {
 		kernel_part(cli->output, &status);
+		warnings_part(cli, &status);
 	}
 	daemon_part(cli, &reply, &daemon_error);
 	if (!code) {
@@ -253,6 +279,7 @@ static int status_run(struct cli *cli)
 
 static const struct cli_option status_options[] = {
 	CONTROL_OPTIONS,
+	LIVE_OPTIONS,
 	{ 0 },
 };
 

@@ -45,6 +45,8 @@
 #define ML_NAME_RULE "a name has 1 to 64 of a-z, 0-9, '.', '_' and '-', and starts with a letter or digit"
 bool ml_name_valid(const char *name);
 
+#define ML_LIFETIME_MAX	(90 * 86400)	/* seconds; the kernel takes no longer one */
+
 struct ml_merkle_tree;	/* merkle.h */
 
 struct ml_bytes {

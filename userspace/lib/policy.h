@@ -67,6 +67,17 @@ int ml_policy_ruleset(const struct ml_policy *policy, const char *node,
 int ml_policy_node_json(const struct ml_policy *policy, const char *node,
 			json_t **ret, struct ml_error *error);
 
+#define ML_POLICY_WARNINGS 5
+
+/**
+ * ml_policy_warnings - what the policy asks for and this release does not do
+ * @ret: a sentence each; they are constant
+ *
+ * Return: how many.
+ */
+size_t ml_policy_warnings(const struct ml_policy *policy,
+			  const char *ret[static ML_POLICY_WARNINGS]);
+
 /* The outcome of one case of the policy's own `tests`. */
 struct ml_policy_case {
 	unsigned int line;
