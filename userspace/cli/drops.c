@@ -147,6 +147,20 @@ static void event_tell(struct ml_output *out, const struct live *live,
 	ml_output_flush(out);
 }
 
+/* What came faster than it could be shown: how much, nobody counted. */
+static void lost_tell(struct cli *cli)
+{
+	char when[UNITS_TEXT];
+
+	now_text(when, true);
+	ml_output_value(cli->output, "event", json_string("lost"));
+	ml_output_value(cli->output, "time", json_string(when));
+	if (cli->json)
+		ml_output_flush(cli->output);
+	else
+		cli_remark(cli, "(events came faster than they could be shown, some are lost)");
+}
+
 /* ----------------------------------------------------------------- follow */
 
 /* Another generation has other rules and names. */
@@ -179,7 +193,7 @@ static int follow_one(struct cli *cli, struct live *live, struct ml_kernel *even
 
 	code = ml_kernel_event_read(events, &event, error);
 	if (code == -ENOBUFS) {
-		cli_remark(cli, "(events came faster than they could be shown, some are lost)");
+		lost_tell(cli);
 		return 0;
 	}
 	if (code == -EAGAIN)
