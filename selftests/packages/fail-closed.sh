@@ -68,7 +68,7 @@ no_tunnel
 
 # --- no module ----------------------------------------------------------------
 arm_at_boot
-stays_off "no module" "does not load into kernel $release" "install linux-headers-$release"
+stays_off "no module" "does not load into kernel $release_re" "install linux-headers-$release_re"
 like "$(modprobe wireguard 2>&1)" "^merlon: armed, but" "modprobe at a prompt says so too"
 cat >"$tap_dir/wg9.conf" <<-END
 	[Interface]
@@ -98,7 +98,7 @@ like "$(cat "$tap_dir/late")" "armed, but" "/var is mounted late: and is why"
 
 # --- a module of another kernel -----------------------------------------------
 install_module "$PWD/build/kmod/$other/merlon.ko"
-stays_off "another kernel's module" "does not load into kernel $release" "dkms autoinstall"
+stays_off "another kernel's module" "does not load into kernel $release_re" "dkms autoinstall"
 way_out "another kernel's module"
 
 # --- the right one ------------------------------------------------------------
