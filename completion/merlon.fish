@@ -11,6 +11,7 @@ complete -c merlon -n '__fish_seen_subcommand_from adopt' -l no-passphrase -d 'd
 complete -c merlon -n '__fish_seen_subcommand_from adopt' -l passphrase-fd -x -d 'read the key\'s passphrase from this descriptor'
 complete -c merlon -n '__fish_seen_subcommand_from adopt' -l passphrase-file -r -F -d 'read it from this file, which nobody else may read'
 complete -c merlon -n '__fish_seen_subcommand_from adopt' -l socket -r -F -d 'where merlond listens (default: /run/merlon/merlond.sock)'
+complete -c merlon -n '__fish_seen_subcommand_from adopt' -l state-dir -r -F -d 'where merlond keeps the bundle in force (default: /var/lib/merlon)'
 complete -c merlon -n __fish_use_subcommand -f -a status -d 'show state, generation, counters'
 complete -c merlon -n '__fish_seen_subcommand_from status' -l socket -r -F -d 'where merlond listens (default: /run/merlon/merlond.sock)'
 complete -c merlon -n '__fish_seen_subcommand_from status' -l state-dir -r -F -d 'where merlond keeps the bundle in force (default: /var/lib/merlon)'

@@ -6,7 +6,7 @@ autoload -U +X bashcompinit && bashcompinit
 
 _merlon_options() {
 	case $1 in
-	'adopt') echo '--dry-run --network --node --directory --listen --no-passphrase --passphrase-fd --passphrase-file --socket --json --help' ;;
+	'adopt') echo '--dry-run --network --node --directory --listen --no-passphrase --passphrase-fd --passphrase-file --socket --state-dir --json --help' ;;
 	'status') echo '--socket --state-dir --json --help' ;;
 	'rules') echo '--sort --watch --interval --count --state-dir --json --help' ;;
 	'explain') echo '--file --node --verbose --state-dir --json --help' ;;
@@ -43,7 +43,7 @@ _merlon_words() {
 # What an option takes: a file, or something that nobody can guess.
 _merlon_argument() {
 	case $1 in
-	'adopt --directory' | 'adopt --passphrase-file' | 'adopt --socket') echo file ;;
+	'adopt --directory' | 'adopt --passphrase-file' | 'adopt --socket' | 'adopt --state-dir') echo file ;;
 	'adopt --network' | 'adopt --node' | 'adopt -n' | 'adopt --listen' | 'adopt --passphrase-fd') echo none ;;
 	'status --socket' | 'status --state-dir') echo file ;;
 	'rules --state-dir') echo file ;;

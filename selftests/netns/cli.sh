@@ -20,7 +20,7 @@ merlon=${MERLON:-$PWD/build/user/merlon}
 merlond=${MERLOND:-$PWD/build/user/merlond}
 data=$PWD/selftests/cli/data
 dir=$tap_dir/etc state=$tap_dir/state socket=$tap_dir/merlond.sock
-plan 101
+plan 103
 export NO_COLOR=1
 must mkdir -p "$dir"
 must modprobe merlon
@@ -112,6 +112,20 @@ m adopt under-laptop
 ended 2 "a device that is not WireGuard's" "under-laptop.*WireGuard"
 
 # --- adopt: without merlond -------------------------------------------------
+# What a former installation left: it had 3.7.
+mkdir "$tap_dir/former"
+{
+	printf 'MERLONW1\003\0\0\0\0\0\0\0\007\0\0\0\0\0\0\0'
+	head -c 40 /dev/zero
+} >"$tap_dir/former/watermark"
+digest=$(sha256sum <"$tap_dir/former/watermark" | cut -d' ' -f1 | sed 's/../\\x&/g')
+# shellcheck disable=SC2059
+printf "$digest" >>"$tap_dir/former/watermark"
+m adopt wg0 --node gate --network home --directory "$tap_dir/again" --no-passphrase \
+	--socket "$socket" --state-dir "$tap_dir/former"
+m policy verify "$tap_dir/again/bundles/gate.bundle" --trust "$tap_dir/again/trust.json" --json
+ended 0 "where Merlon was before, a draft is signed"
+json '[.epoch, .serial]' '[3,8]' "above what was had"
 m adopt wg0 --node gate --network home --directory "$tap_dir/alone" --no-passphrase \
 	--socket "$socket"
 ended 2 "without merlond it says what is missing" "systemd does not run here"

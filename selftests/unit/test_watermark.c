@@ -724,6 +724,31 @@ static void test_date(void **state)
 	assert_true(ml_date_now() > 1700000000);
 }
 
+/* Of a machine that had something, the next is above it; where it came from is the same. */
+static void test_next(void **state)
+{
+	static const struct {
+		uint64_t had[2], kernel[2], next[2];
+	} cases[] = {
+		{ { 0, 0 }, { 0, 0 }, { 1, 1 } },
+		{ { 1, 1 }, { 0, 0 }, { 1, 2 } },
+		{ { 0, 0 }, { 2, 9 }, { 2, 10 } },
+		{ { 3, 1 }, { 2, 9 }, { 3, 2 } },
+		{ { 2, 8 }, { 2, 9 }, { 2, 10 } },
+		{ { 2, 9 }, { 2, 8 }, { 2, 10 } },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct ml_watermark had = { .epoch = cases[i].had[0], .serial = cases[i].had[1] };
+		struct ml_statement next = { 0 };
+
+		ml_watermark_next(&had, cases[i].kernel[0], cases[i].kernel[1], &next);
+		assert_int_equal(next.epoch, cases[i].next[0]);
+		assert_int_equal(next.serial, cases[i].next[1]);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -746,6 +771,7 @@ int main(void)
 		cmocka_unit_test(test_judge_1970),
 		cmocka_unit_test(test_judge_skew),
 		cmocka_unit_test(test_date),
+		cmocka_unit_test(test_next),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -2,6 +2,7 @@
 #include "adopt.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,6 +39,7 @@ struct adopt {
 	char policy[PATH_MAX], key[PATH_MAX], trust[PATH_MAX], bundles[PATH_MAX];
 	char bundle[PATH_MAX];
 	bool had_key, had_trust;
+	struct ml_statement first;	/* epoch and serial alone */
 };
 
 static bool exists(const char *path)
@@ -155,13 +157,40 @@ static int trust_make(struct adopt *adopt, const struct ml_secret_key *key,
 
 /* ------------------------------------------------------------------- sign */
 
+/* A machine that had Merlon before takes nothing that is not above what it had. */
+static int first_choose(struct adopt *adopt, struct ml_error *error)
+{
+	const char *directory = cli_option(adopt->cli, "state-dir");
+	struct ml_kernel_status status = { 0 };
+	struct ml_watermark watermark;
+	struct ml_kernel *kernel;
+	char path[PATH_MAX];
+	int code;
+
+	path_join(directory ? directory : ML_DAEMON_STATE_DIR, "watermark", path);
+	code = ml_watermark_read(path, &watermark, error);
+	if (code)
+		return code;
+	code = ml_kernel_open(&kernel, error);
+	if (!code) {
+		code = ml_kernel_status(kernel, &status, error);
+		ml_kernel_close(kernel);
+	}
+	/* Without the module there is nothing that it had. */
+	if (code && code != -ENOENT)
+		return code;
+	ml_watermark_next(&watermark, status.last_epoch, status.last_serial, &adopt->first);
+	return 0;
+}
+
 static int sign(struct adopt *adopt, struct ml_secret_key *key, struct ml_error *error)
 {
 	struct signing signing = { .key = key };
 	int code;
 
 	strcpy(signing.statement.network, adopt->scene.network);
-	signing.statement.epoch = signing.statement.serial = 1;
+	signing.statement.epoch = adopt->first.epoch;
+	signing.statement.serial = adopt->first.serial;
 	signing.statement.issued = signing.statement.not_before = ml_date_now();
 	signing.statement.expires = signing.statement.issued + LIFETIME_DAYS * 86400;
 	code = signing_add_source(&signing, &adopt->source, NULL, error);
@@ -176,6 +205,9 @@ static int write_all(struct adopt *adopt, struct ml_error *error)
 	struct ml_secret_key *key;
 	int code;
 
+	code = first_choose(adopt, error);
+	if (code)
+		return code;
 	if (mkdir(adopt->directory, 0755) && errno != EEXIST)
 		return ml_error_at(error, -errno, adopt->directory, 0, 0, "%s", strerror(errno));
 	code = key_make(adopt, &key, error);
@@ -292,13 +324,16 @@ static void tell_files(struct adopt *adopt)
 static void tell_next(const struct adopt *adopt)
 {
 	struct ml_output *out = adopt->cli->output;
+	char epoch[40] = "";
 
+	if (adopt->first.epoch != 1)	/* which it is where nothing is said */
+		snprintf(epoch, sizeof(epoch), " --epoch %" PRIu64, adopt->first.epoch);
 	ml_output_say(out, ML_STRONG, "%s", "");
 	ml_output_say(out, ML_STRONG, "Next:");
 	ml_output_say(out, ML_PLAIN, "  merlon drops --follow          # what would be dropped, as it comes");
 	ml_output_say(out, ML_PLAIN, "  $EDITOR %s", adopt->policy);
-	ml_output_say(out, ML_PLAIN, "  merlon policy sign %s --key %s --network %s --lifetime %dd -o %s",
-		      adopt->policy, adopt->key, adopt->scene.network, LIFETIME_DAYS,
+	ml_output_say(out, ML_PLAIN, "  merlon policy sign %s --key %s --network %s%s --lifetime %dd -o %s",
+		      adopt->policy, adopt->key, adopt->scene.network, epoch, LIFETIME_DAYS,
 		      adopt->bundles);
 	ml_output_say(out, ML_PLAIN, "  merlon apply %s", adopt->bundle);
 	ml_output_say(out, ML_PLAIN, "  merlon arm --confirm-within 5m # for real; undone unless: merlon arm --confirm");
@@ -388,6 +423,7 @@ static const struct cli_option adopt_options[] = {
 	{ "no-passphrase", 0, NULL, "do not encrypt the new key" },
 	SECRET_OPTIONS,
 	CONTROL_OPTIONS,
+	LIVE_OPTIONS,
 	{ 0 },
 };
 

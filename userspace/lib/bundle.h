@@ -185,5 +185,11 @@ int ml_statement_judge(const struct ml_statement *statement,
 int ml_watermark_read(const char *path, struct ml_watermark *ret, struct ml_error *error);
 int ml_watermark_write(const char *path, const struct ml_watermark *watermark,
 		       struct ml_error *error);
+/*
+ * The first generation that a machine takes which had @watermark, and whose kernel had
+ * @epoch.@serial (0.0: nothing): above both, and 1.1 where there was nothing.
+ */
+void ml_watermark_next(const struct ml_watermark *watermark, uint64_t epoch, uint64_t serial,
+		       struct ml_statement *ret);
 
 #endif

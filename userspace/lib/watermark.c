@@ -90,3 +90,16 @@ int ml_watermark_write(const char *path, const struct ml_watermark *watermark,
 	watermark_digest(&file, file.check);
 	return ml_file_write_atomic(path, &file, sizeof(file), 0644, error);
 }
+
+void ml_watermark_next(const struct ml_watermark *watermark, uint64_t epoch, uint64_t serial,
+		       struct ml_statement *ret)
+{
+	bool higher = epoch != watermark->epoch ? epoch > watermark->epoch :
+						  serial > watermark->serial;
+
+	ret->epoch = higher ? epoch : watermark->epoch;
+	ret->serial = (higher ? serial : watermark->serial) + 1;
+	if (ret->epoch)
+		return;
+	ret->epoch = ret->serial = 1;
+}
