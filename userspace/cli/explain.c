@@ -13,6 +13,8 @@
 #include "packet.h"
 #include "source.h"
 
+#define TRIES	8	/* where generations follow each other */
+
 /* Who is asked: the kernel, or a sheet of a file. */
 struct judge {
 	struct live live;
@@ -221,41 +223,74 @@ static void tell_summary(struct cli *cli, const struct judge *judge, size_t allo
 		cli_remark(cli, "(rules are not known by name: %s)", judge->live.why);
 }
 
-static int explain(struct cli *cli, struct judge *judge, struct ml_error *error)
-{
-	struct ml_kernel_answer answer = { 0 };
+/* One question: a packet in each family that both ends have. */
+struct question {
 	struct ml_packet packets[2];
-	size_t count, allowed = 0;
-	uint64_t first = 0;
+	struct ml_kernel_answer answers[2];
+	size_t count;
+};
+
+/* Is the answer of the generation that the names and rules are of? */
+static bool is_current(const struct judge *judge, const struct ml_kernel_answer *answer)
+{
+	return judge->offline || (answer->epoch == judge->live.status.epoch &&
+				  answer->serial == judge->live.status.serial);
+}
+
+/* -EAGAIN: another generation came in between. */
+static int question_ask(struct cli *cli, struct judge *judge, struct question *question,
+			struct ml_error *error)
+{
 	int code;
 
 	if (packets_parse(judge->ruleset, cli_operand(cli, 0), cli_operand(cli, 1),
-			  cli_operand(cli, 2), packets, &count, error))
+			  cli_operand(cli, 2), question->packets, &question->count, error))
 		return no_names(cli, judge, error);
-	ml_output_list(cli->output, "answers");
-	for (size_t i = 0; i < count; i++) {
-		code = ask(judge, &packets[i], &answer, error);
-		if (!code)
-			code = tell(cli, judge, &packets[i], &answer, error);
+	for (size_t i = 0; i < question->count; i++) {
+		code = ask(judge, &question->packets[i], &question->answers[i], error);
 		if (code)
 			return code;
-		allowed += answer.action == MERLON_ACTION_ALLOW;
-		first = i ? first : answer.rule_id;
+		if (!is_current(judge, &question->answers[i]))
+			return ml_error_set(error, -EAGAIN,
+					    "the kernel takes one generation after the other: ask again");
+	}
+	return 0;
+}
+
+static int explain(struct cli *cli, struct judge *judge, const struct question *question,
+		   struct ml_error *error)
+{
+	size_t allowed = 0;
+	int code;
+
+	ml_output_list(cli->output, "answers");
+	for (size_t i = 0; i < question->count; i++) {
+		code = tell(cli, judge, &question->packets[i], &question->answers[i], error);
+		if (code)
+			return code;
+		allowed += question->answers[i].action == MERLON_ACTION_ALLOW;
 	}
 	ml_output_end(cli->output);
-	tell_summary(cli, judge, allowed, count, first);
-	return allowed == count ? 0 : 1;
+	tell_summary(cli, judge, allowed, question->count, question->answers[0].rule_id);
+	return allowed == question->count ? 0 : 1;
 }
 
 static int explain_run(struct cli *cli)
 {
+	struct question question = { 0 };
 	struct ml_error error;
 	struct judge judge;
-	int code;
+	int code, tries = TRIES;
 
-	code = judge_open(cli, &judge, &error);
+	do {
+		code = judge_open(cli, &judge, &error);
+		if (!code)
+			code = question_ask(cli, &judge, &question, &error);
+		if (code == -EAGAIN && --tries)
+			judge_close(&judge);
+	} while (code == -EAGAIN && tries);
 	if (!code)
-		code = explain(cli, &judge, &error);
+		code = explain(cli, &judge, &question, &error);
 	judge_close(&judge);
 	if (code < 0)
 		return cli_fail(cli, &error);
