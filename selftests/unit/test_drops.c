@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: MIT
+/*
+ * `merlon drops --follow --json` when the kernel tells faster than it is read.
+ * The kernel is played here: one drop, a loss (-ENOBUFS), another drop.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "../../userspace/cli/drops.c"
+
+static unsigned int reads, remarks;
+
+int live_open(const struct cli *cli, struct live *ret, struct ml_error *error)
+{
+	(void)cli;
+	(void)error;
+	memset(ret, 0, sizeof(*ret));
+	return 0;
+}
+
+void live_close(struct live *live)
+{
+	(void)live;
+}
+
+const struct ml_rule *live_rule(const struct live *live, uint64_t id)
+{
+	(void)live;
+	(void)id;
+	return NULL;
+}
+
+json_t *live_rule_json(const struct live *live, uint64_t id)
+{
+	(void)live;
+	(void)id;
+	return json_null();
+}
+
+int ml_kernel_open(struct ml_kernel **ret, struct ml_error *error)
+{
+	(void)error;
+	*ret = NULL;
+	return 0;
+}
+
+void ml_kernel_close(struct ml_kernel *kernel)
+{
+	(void)kernel;
+}
+
+int ml_kernel_subscribe(struct ml_kernel *kernel, struct ml_error *error)
+{
+	(void)kernel;
+	(void)error;
+	return 0;
+}
+
+int ml_kernel_fd(const struct ml_kernel *kernel)
+{
+	(void)kernel;
+	return -1;
+}
+
+int ml_kernel_event_read(struct ml_kernel *kernel, struct ml_kernel_event *ret,
+			 struct ml_error *error)
+{
+	(void)kernel;
+	if (++reads == 2)
+		return ml_error_set(error, -ENOBUFS, "lost");
+	*ret = (struct ml_kernel_event){
+		.command = MERLON_CMD_DROP_EVENT, .reason = MERLON_REASON_NO_RULE,
+		.action = MERLON_ACTION_DROP, .family = AF_INET,
+		.protocol = IPPROTO_TCP, .selector = 22,
+	};
+	return 0;
+}
+
+int cli_fail(struct cli *cli, const struct ml_error *error)
+{
+	(void)cli;
+	(void)error;
+	return CLI_FAILURE;
+}
+
+const char *cli_option(const struct cli *cli, const char *name)
+{
+	(void)cli;
+	return strcmp(name, "count") ? NULL : "2";
+}
+
+void cli_remark(const struct cli *cli, const char *format, ...)
+{
+	(void)format;
+	remarks += !cli->json;
+}
+
+int units_number_parse(const char *name, const char *text, uint64_t least, uint64_t most,
+		       uint64_t *ret, struct ml_error *error)
+{
+	(void)name;
+	(void)least;
+	(void)most;
+	(void)error;
+	*ret = strtoul(text, NULL, 10);
+	return 0;
+}
+
+const char *describe_address(const struct ml_ruleset *ruleset, uint8_t family,
+			     const uint8_t *address, char buffer[static DESCRIBE_TEXT])
+{
+	(void)ruleset;
+	(void)family;
+	(void)address;
+	return strcpy(buffer, "x");
+}
+
+const char *describe_name(const struct ml_ruleset *ruleset, uint8_t family,
+			  const uint8_t *address)
+{
+	(void)ruleset;
+	(void)family;
+	(void)address;
+	return NULL;
+}
+
+json_t *describe_address_json(uint8_t family, const uint8_t *address)
+{
+	(void)family;
+	(void)address;
+	return json_null();
+}
+
+const char *describe_service(uint8_t protocol, uint16_t selector,
+			     char buffer[static DESCRIBE_TEXT])
+{
+	(void)protocol;
+	(void)selector;
+	return strcpy(buffer, "x");
+}
+
+/* The events of what was printed, a letter each: d and l. */
+static void told(const char *text, char ret[static 8])
+{
+	size_t count = 0;
+	json_t *json;
+
+	while (*text && count < 7) {
+		json = json_loads(text, JSON_DISABLE_EOF_CHECK, NULL);
+		assert_non_null(json);
+		ret[count++] = *json_string_value(json_object_get(json, "event"));
+		assert_non_null(json_object_get(json, "time"));
+		json_decref(json);
+		text = strchr(text, '\n') + 1;
+	}
+	ret[count] = '\0';
+}
+
+static void test_lost_in_json(void **state)
+{
+	struct cli cli = { .json = true };
+	char *text, events[8];
+	size_t length;
+	FILE *stream = open_memstream(&text, &length);
+
+	(void)state;
+	assert_non_null(stream);
+	cli.output = ml_output_open(stream, true);
+	assert_int_equal(drops_run(&cli), CLI_YES);
+	ml_output_discard(cli.output);
+	ml_output_close(cli.output);
+	fclose(stream);
+	told(text, events);
+	assert_string_equal(events, "dld");
+	free(text);
+}
+
+static void test_lost_in_text(void **state)
+{
+	struct cli cli = { 0 };
+	size_t length;
+	char *text;
+	FILE *stream = open_memstream(&text, &length);
+
+	(void)state;
+	assert_non_null(stream);
+	reads = remarks = 0;
+	cli.output = ml_output_open(stream, false);
+	assert_int_equal(drops_run(&cli), CLI_YES);
+	ml_output_close(cli.output);
+	fclose(stream);
+	assert_null(strstr(text, "lost"));
+	assert_int_equal(remarks, 2);	/* that it began, and the loss */
+	free(text);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_lost_in_json),
+		cmocka_unit_test(test_lost_in_text),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
