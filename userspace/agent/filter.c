@@ -5,8 +5,10 @@
 #include <errno.h>
 #include <seccomp.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "log.h"
 
@@ -27,15 +29,15 @@ static const int common[] = {
 	CALL(munmap), CALL(mremap), CALL(brk), CALL(madvise), CALL(futex),
 	CALL(clock_gettime), CALL(clock_nanosleep), CALL(gettimeofday), CALL(time),
 	CALL(getrandom), CALL(getpid), CALL(gettid), CALL(getuid), CALL(geteuid),
-	CALL(getgid), CALL(getegid), CALL(tgkill), CALL(uname),
+	CALL(getgid), CALL(getegid), CALL(uname),
 	CALL(rt_sigaction), CALL(rt_sigprocmask), CALL(rt_sigreturn),
 	CALL(restart_syscall), CALL(sched_yield), CALL(exit), CALL(exit_group),
 	CALL(sendmsg), CALL(recvmsg), CALL(poll), CALL(ppoll),
 };
 
-/* Reads the trust again (SIGHUP), ends the others, removes the socket, logs. */
+/* Reads the trust again (SIGHUP), buries the others, removes the socket, logs. */
 static const int supervisor[] = {
-	CALL(openat), CALL(unlink), CALL(kill), CALL(wait4), CALL(waitid),
+	CALL(openat), CALL(unlink), CALL(wait4), CALL(waitid),
 	CALL(sendto), CALL(connect), CALL(getsockopt), CALL(setsockopt), CALL(shutdown),
 	CALL(memfd_create), CALL(ftruncate), CALL(access), CALL(faccessat),
 	CALL(readlink), CALL(readlinkat), CALL(getsockname), CALL(prctl),
@@ -54,9 +56,9 @@ static const int apply[] = {
 static const int sync_[] = {
 	CALL(openat), CALL(getdents64), CALL(rename), CALL(renameat), CALL(renameat2),
 	CALL(unlink), CALL(unlinkat), CALL(memfd_create), CALL(ftruncate), CALL(fstatfs),
-	CALL(accept4), CALL(getsockopt), CALL(sendto), CALL(recvfrom),
+	CALL(pread64), CALL(accept4), CALL(getsockopt), CALL(sendto), CALL(recvfrom),
 	CALL(epoll_ctl), CALL(epoll_wait), CALL(epoll_pwait), CALL(epoll_pwait2),
-	CALL(timerfd_settime), CALL(ioctl),
+	CALL(timerfd_settime),
 };
 
 static void must(int code)
@@ -75,13 +77,23 @@ static void allow(scmp_filter_ctx filter, const int *calls, size_t count)
 
 #define ALLOW(filter, calls) allow(filter, calls, sizeof(calls) / sizeof((calls)[0]))
 
-/* Memory, but never to be executed; sockets, but only to the journal. */
+/*
+ * Memory, but never to be executed; signals, but only to itself (abort(3)); two
+ * questions to a descriptor (is it a terminal, how much is there to read);
+ * sockets, but only to the journal.
+ */
 static void allow_some(scmp_filter_ctx filter, enum filter_role role)
 {
 	must(seccomp_rule_add(filter, SCMP_ACT_ALLOW, CALL(mmap), 1,
 			      SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)));
 	must(seccomp_rule_add(filter, SCMP_ACT_ALLOW, CALL(mprotect), 1,
 			      SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)));
+	must(seccomp_rule_add(filter, SCMP_ACT_ALLOW, CALL(tgkill), 1,
+			      SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid())));
+	must(seccomp_rule_add(filter, SCMP_ACT_ALLOW, CALL(ioctl), 1,
+			      SCMP_A1(SCMP_CMP_EQ, TCGETS)));
+	must(seccomp_rule_add(filter, SCMP_ACT_ALLOW, CALL(ioctl), 1,
+			      SCMP_A1(SCMP_CMP_EQ, FIONREAD)));
 	if (role == FILTER_SUPERVISOR)
 		must(seccomp_rule_add(filter, SCMP_ACT_ALLOW, CALL(socket), 1,
 				      SCMP_A0(SCMP_CMP_EQ, AF_UNIX)));
