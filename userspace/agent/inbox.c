@@ -7,6 +7,7 @@
 #include "sync.h"
 
 #include <dirent.h>
+#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <fnmatch.h>
@@ -18,6 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "bundle_format.h"
 #include "log.h"
 
 #define RETRY_SECONDS 10
@@ -30,7 +32,19 @@ struct letter {
 	ino_t inode;
 };
 
-static struct event *again;
+/*
+ * One letter at a time is opened, offered and done with: whoever may write here
+ * must not fill this process's memory, which the two others live from as well.
+ * What arrives meanwhile is found by the round after this one.
+ */
+static struct {
+	struct event *again;	/* later: what could not be taken */
+	struct event *next;	/* now: from the event loop, not from within a task */
+	struct dirent **names;	/* of this round; taken up to @at */
+	int count, at;
+	bool news;		/* something arrived, or was left out: another round */
+	bool away;		/* a letter is with apply */
+} inbox;
 
 /* ----------------------------------------------------------------- contents */
 
@@ -48,6 +62,33 @@ static int copy(int from, int to, off_t limit)
 			return -ENOMEM;
 	}
 	return part < 0 ? -errno : 0;
+}
+
+/* Whether it looks like a bundle, before more of it is read than its headings. */
+static int check_framing(int fd)
+{
+	char magic[ML_BUNDLE_MAGIC_BYTES];
+	struct ml_bundle_header header;
+	struct stat status;
+	uint64_t at = sizeof(magic);
+	uint32_t type;
+
+	if (fstat(fd, &status))
+		return -errno;
+	if (!S_ISREG(status.st_mode) || status.st_size > ML_BUNDLE_MAX_BYTES)
+		return S_ISREG(status.st_mode) ? -E2BIG : -EINVAL;
+	if (pread(fd, magic, sizeof(magic), 0) != sizeof(magic) ||
+	    memcmp(magic, ML_BUNDLE_MAGIC, sizeof(magic)) != 0)
+		return -EBADMSG;
+	for (type = ML_BUNDLE_ENVELOPE; type < __ML_BUNDLE_RECORD_MAX; type++) {
+		if (pread(fd, &header, sizeof(header), (off_t)at) != sizeof(header) ||
+		    le32toh(header.type) != type ||
+		    le64toh(header.bytes) > (uint64_t)status.st_size)
+			return -EBADMSG;
+		at += sizeof(header) + le64toh(header.bytes) +
+		      ml_bundle_padding(le64toh(header.bytes));
+	}
+	return at == (uint64_t)status.st_size ? 0 : -EBADMSG;
 }
 
 static int seal(int from)
@@ -70,7 +111,9 @@ static int open_letter(const char *name)
 
 	if (fd < 0)
 		return -errno;
-	code = seal(fd);
+	code = check_framing(fd);
+	if (!code)
+		code = seal(fd);
 	close(fd);
 	return code;
 }
@@ -132,14 +175,31 @@ static void put_aside(const struct letter *letter, const char *why)
 static bool may_work_later(int code)
 {
 	return code == -EBUSY || code == -ENOMEM || code == -EINTR || code == -ENOBUFS ||
-	       code == -ENOSPC || code == -EDQUOT || code == -EIO;
+	       code == -ENOSPC || code == -EDQUOT || code == -EIO || code == -EMFILE ||
+	       code == -ENFILE;
 }
 
 static void try_again(void)
 {
 	const struct timeval later = { RETRY_SECONDS, 0 };
 
-	event_add(again, &later);
+	event_add(inbox.again, &later);
+}
+
+static void go_on(void)
+{
+	const struct timeval now = { 0, 0 };
+
+	event_add(inbox.next, &now);
+}
+
+static const char *why_not(int code)
+{
+	if (code == -EBADMSG)
+		return "it is not a bundle, or not a whole one";
+	if (code == -E2BIG)
+		return "it is larger than any bundle";
+	return strerror(-code);
 }
 
 static void delivered(struct task *task, const struct message_result *result)
@@ -153,28 +213,29 @@ static void delivered(struct task *task, const struct message_result *result)
 	else if (take_away(letter))
 		unlink(DONE);
 	free(letter);
+	inbox.away = false;
+	go_on();
 }
 
 /* Takes @letter. */
 static void post(struct sync *sync, struct letter *letter, int fd)
 {
-	if (fd >= 0 && task_add(sync, MESSAGE_OFFER, fd, delivered, letter))
+	if (fd >= 0 && task_add(sync, MESSAGE_OFFER, fd, delivered, letter)) {
+		inbox.away = true;
 		return;
+	}
 	if (fd >= 0 || may_work_later(fd))
 		try_again();
 	else if (fd != -ENOENT)
-		put_aside(letter, strerror(-fd));
+		put_aside(letter, why_not(fd));
 	free(letter);
 }
 
 static void deliver(struct sync *sync, const char *name)
 {
-	struct letter *letter;
+	struct letter *letter = calloc(1, sizeof(*letter));
 	int code;
 
-	if (fnmatch("*.bundle", name, FNM_PERIOD))
-		return;
-	letter = calloc(1, sizeof(*letter));
 	if (!letter) {
 		try_again();
 		return;
@@ -185,36 +246,70 @@ static void deliver(struct sync *sync, const char *name)
 
 /* ---------------------------------------------------------------- watching */
 
-static void scan(struct sync *sync)
+static int is_letter(const struct dirent *entry)
 {
-	struct dirent **found;
-	int count = scandir(".", &found, NULL, alphasort);
+	return !fnmatch("*.bundle", entry->d_name, FNM_PERIOD);
+}
+
+static void end_round(void)
+{
 	int i;
 
-	if (count < 0)
+	for (i = 0; i < inbox.count; i++)
+		free(inbox.names[i]);
+	free(inbox.names);
+	inbox.names = NULL;
+	inbox.count = inbox.at = 0;
+}
+
+static void begin_round(void)
+{
+	end_round();
+	inbox.news = false;
+	inbox.count = scandir(".", &inbox.names, is_letter, alphasort);
+	if (inbox.count < 0)
 		die("cannot read the inbox: %s", strerror(errno));
-	for (i = 0; i < count; i++) {
-		deliver(sync, found[i]->d_name);
-		free(found[i]);
+}
+
+/* One letter, or a new round if there is reason for one; then it is its turn again. */
+static void take_next(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	if (inbox.away)
+		return;
+	if (inbox.at == inbox.count && !inbox.news) {
+		end_round();
+		return;
 	}
-	free(found);
+	if (inbox.at == inbox.count)
+		begin_round();
+	if (inbox.at < inbox.count)
+		deliver(arg, inbox.names[inbox.at++]->d_name);
+	go_on();
+}
+
+static void look(void)
+{
+	inbox.news = true;
+	go_on();
 }
 
 static void scan_again(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
 	(void)what;
-	scan(arg);
+	(void)arg;
+	look();
 }
 
-static void take(struct sync *sync, const struct inotify_event *event)
+static void take(const struct inotify_event *event)
 {
-	if (event->mask & IN_Q_OVERFLOW)
-		scan(sync);
-	else if (event->mask & (IN_IGNORED | IN_UNMOUNT))
+	if (event->mask & (IN_IGNORED | IN_UNMOUNT))
 		die("the inbox was removed");
-	else if (event->len)
-		deliver(sync, event->name);
+	if (event->mask & IN_Q_OVERFLOW || (event->len && !fnmatch("*.bundle", event->name,
+								  FNM_PERIOD)))
+		look();
 }
 
 static void notified(evutil_socket_t fd, short what, void *arg)
@@ -225,9 +320,10 @@ static void notified(evutil_socket_t fd, short what, void *arg)
 	ssize_t at;
 
 	(void)what;
+	(void)arg;
 	for (at = 0; at < length; at += (ssize_t)(sizeof(*event) + event->len)) {
 		event = (const struct inotify_event *)(buffer + at);
-		take(arg, event);
+		take(event);
 	}
 }
 
@@ -235,7 +331,8 @@ void inbox_start(struct sync *sync)
 {
 	/* Of a life before: whether it was done with is not known. */
 	rename(DONE, "recovered.bundle");
-	scan(sync);
+	(void)sync;
+	look();
 }
 
 void inbox_setup(struct sync *sync)
@@ -247,7 +344,8 @@ void inbox_setup(struct sync *sync)
 	if (notify < 0 || inotify_add_watch(notify, ".", IN_MOVED_TO | IN_ONLYDIR) < 0)
 		die("cannot watch the inbox: %s", strerror(errno));
 	event = event_new(sync->base, notify, EV_READ | EV_PERSIST, notified, sync);
-	again = evtimer_new(sync->base, scan_again, sync);
-	if (!event || !again || event_add(event, NULL))
+	inbox.again = evtimer_new(sync->base, scan_again, sync);
+	inbox.next = evtimer_new(sync->base, take_next, sync);
+	if (!event || !inbox.again || !inbox.next || event_add(event, NULL))
 		die("out of memory");
 }
