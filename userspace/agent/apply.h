@@ -24,6 +24,8 @@ struct apply {
 
 /* A bundle that sync offers. The codes are those that daemon.h promises. */
 int accept_offer(struct apply *apply, struct ml_bytes file, struct ml_error *error);
+/* The watermark rises to what the kernel had: before anything is looked at. */
+void accept_catch_up(struct apply *apply);
 /* Finishes what a death left undone; then the last accepted bundle, if the
  * kernel has none or an older one. */
 void accept_restore(struct apply *apply);
@@ -46,6 +48,9 @@ void report_fill(struct apply *apply, struct message_result *ret);
 void report_status(struct apply *apply);
 /* Once a minute: old documents, a kernel that is not as it should be. */
 void report_health(struct apply *apply);
+/* When a statement ends: earlier in the kernel than signed, if that was too long. */
+int64_t report_expires(const struct ml_statement *statement,
+		       const struct ml_kernel_status *status);
 /* "2026-11-22 04:00:00 UTC" */
 #define REPORT_DATE 32
 const char *report_date(int64_t seconds, char ret[static REPORT_DATE]);

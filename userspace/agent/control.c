@@ -12,6 +12,8 @@
 #include "log.h"
 
 #define CLIENTS_MAX 32
+#define CLIENTS_ROOT 8		/* more, that only root can take */
+#define PAUSE_SECONDS 1		/* until the next accept() after one that found no room */
 #define IDLE_SECONDS 60
 #define GROUPS_MAX 64
 
@@ -24,6 +26,7 @@ struct client {
 	struct client *next;
 };
 
+static struct event *newcomers, *pause_over;
 static struct client *clients;
 static size_t client_count;
 
@@ -58,7 +61,7 @@ static void put_accepted(json_t *json, const struct message_result *result)
 	put(json, "issued", json_integer(result->issued));
 	put(json, "notBefore", json_integer(result->not_before));
 	put(json, "expires", json_integer(result->expires));
-	put(json, "stale", json_boolean(time(NULL) - result->issued > ML_DAEMON_STALE_SECONDS));
+	put(json, "stale", json_boolean(result->stale));
 	if (result->bundle_scope)
 		put(json, "bundleScope", json_string(ml_scope_name(result->bundle_scope)));
 }
@@ -215,7 +218,8 @@ static ssize_t receive(int socket, char *text, size_t size, int *ret_fd)
 	union control control;
 	struct msghdr message = {
 		.msg_iov = &part, .msg_iovlen = 1,
-		.msg_control = control.bytes, .msg_controllen = sizeof(control.bytes),
+		/* Room for one: a second descriptor is then cut off, not installed. */
+		.msg_control = control.bytes, .msg_controllen = CMSG_LEN(sizeof(int)),
 	};
 	ssize_t length = recvmsg(socket, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
 
@@ -266,20 +270,23 @@ static bool in_group(int fd, const struct ucred *peer, gid_t group)
 	return false;
 }
 
-/* NULL: may ask; otherwise why not. */
-static const char *refusal(const struct sync *sync, int fd, bool *ret_root)
+/* 0: may ask; otherwise the code and the sentence of the refusal. */
+static int judge_peer(const struct sync *sync, int fd, bool *ret_root, const char **ret_sentence)
 {
 	struct ucred peer;
 	socklen_t size = sizeof(peer);
 
+	*ret_sentence = "merlond cannot tell who asks";
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size))
-		return "merlond cannot tell who asks";
+		return -EPERM;
 	*ret_root = peer.uid == 0;
+	*ret_sentence = "merlond answers root, and members of the group " ML_DAEMON_USER;
 	if (!*ret_root && !in_group(fd, &peer, sync->agent->status_gid))
-		return "merlond answers root, and members of the group " ML_DAEMON_USER;
-	if (client_count >= CLIENTS_MAX)
-		return "merlond has too many clients: try again";
-	return NULL;
+		return -EPERM;
+	*ret_sentence = "merlond has too many clients: try again";
+	if (client_count >= CLIENTS_MAX + (*ret_root ? CLIENTS_ROOT : 0))
+		return -EBUSY;
+	return 0;
 }
 
 static void welcome(struct sync *sync, int fd, bool root)
@@ -305,29 +312,51 @@ static void welcome(struct sync *sync, int fd, bool root)
 	listen_again(client);
 }
 
+/* Who waits stays in the backlog, and would wake this process up at once. */
+static void pause_listening(void)
+{
+	const struct timeval pause = { PAUSE_SECONDS, 0 };
+
+	if (!event_add(pause_over, &pause))
+		event_del(newcomers);
+}
+
+static void listen_on(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg;
+	if (event_add(newcomers, NULL))
+		die("out of memory");
+}
+
 static void connected(evutil_socket_t listener, short what, void *arg)
 {
 	int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	bool root = false;
 	const char *sentence;
+	int code;
 
 	(void)what;
-	if (fd < 0)
+	if (fd < 0) {
+		if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
+			pause_listening();
 		return;
-	sentence = refusal(arg, fd, &root);
-	if (!sentence) {
+	}
+	code = judge_peer(arg, fd, &root, &sentence);
+	if (!code) {
 		welcome(arg, fd, root);
 		return;
 	}
-	send_refusal(fd, -EPERM, sentence);
+	send_refusal(fd, code, sentence);
 	close(fd);
 }
 
 void control_setup(struct sync *sync)
 {
-	struct event *event = event_new(sync->base, sync->agent->listener,
-					EV_READ | EV_PERSIST, connected, sync);
-
-	if (!event || event_add(event, NULL))
+	newcomers = event_new(sync->base, sync->agent->listener, EV_READ | EV_PERSIST,
+			      connected, sync);
+	pause_over = evtimer_new(sync->base, listen_on, sync);
+	if (!newcomers || !pause_over || event_add(newcomers, NULL))
 		die("out of memory");
 }

@@ -118,7 +118,8 @@ int message_receive(int socket, struct message *ret)
 	union control control;
 	struct msghdr message = {
 		.msg_iov = parts, .msg_iovlen = 2,
-		.msg_control = control.bytes, .msg_controllen = sizeof(control.bytes),
+		/* Room for one: a second descriptor is then cut off, not installed. */
+		.msg_control = control.bytes, .msg_controllen = CMSG_LEN(sizeof(int)),
 	};
 	ssize_t length;
 

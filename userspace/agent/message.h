@@ -64,7 +64,8 @@ struct message_result {
 	/* the state directory */
 	uint32_t armed_scope, armed_mode;	/* UNSPEC: nothing to arm at boot */
 	uint32_t bundle_scope;
-	bool accepted;		/* the next three are known */
+	bool accepted;		/* the next four are known */
+	bool stale;
 	int64_t issued, not_before, expires;
 	uint32_t quarantined;
 	uint32_t pending_count;

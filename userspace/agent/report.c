@@ -36,43 +36,7 @@ const char *report_date(int64_t seconds, char ret[static REPORT_DATE])
 	return ret;
 }
 
-/* ------------------------------------------------------------------ clients */
-
-static void fill_kernel(struct apply *apply, struct message_result *ret)
-{
-	struct ml_kernel_status status;
-
-	report_kernel(apply, &status);
-	ret->state = status.state;
-	ret->scope = status.scope;
-	ret->mode = status.mode;
-	if (status.has_generation) {
-		ret->epoch = status.epoch;
-		ret->serial = status.serial;
-	}
-}
-
-void report_fill(struct apply *apply, struct message_result *ret)
-{
-	struct store_arming kept;
-
-	fill_kernel(apply, ret);
-	store_read_arming(&kept);
-	ret->armed_scope = kept.scope;
-	ret->armed_mode = kept.mode;
-	ret->quarantined = journal_count();
-	ret->pending_count = apply->pending_count;
-	memcpy(ret->pending, apply->pending, sizeof(ret->pending));
-	if (!apply->has_accepted)
-		return;
-	ret->accepted = true;
-	ret->issued = apply->accepted.issued;
-	ret->not_before = apply->accepted.not_before;
-	ret->expires = apply->accepted.expires;
-	ret->bundle_scope = apply->bundle_scope;
-}
-
-/* ------------------------------------------------------------------ systemd */
+/* -------------------------------------------------------------------- dates */
 
 /* Dates are judged by the later of the clock and the floor: see design. */
 static int64_t age(const struct apply *apply)
@@ -84,10 +48,71 @@ static int64_t age(const struct apply *apply)
 	return now - apply->accepted.issued;
 }
 
+/*
+ * Three daily renewals missed, and a fifth of the lifetime gone: a policy that
+ * was signed for months is not renewed daily.
+ */
 static bool stale(const struct apply *apply)
 {
-	return apply->has_accepted && age(apply) > ML_DAEMON_STALE_SECONDS;
+	int64_t lifetime = apply->accepted.expires - apply->accepted.issued;
+
+	return apply->has_accepted && age(apply) > ML_DAEMON_STALE_SECONDS &&
+	       age(apply) > lifetime / 5;
 }
+
+/*
+ * The kernel takes no lifetime above its limit, whatever was signed: what is in
+ * force there ends earlier then, to the minute. Of what is not in force the
+ * signed date counts.
+ */
+int64_t report_expires(const struct ml_statement *statement,
+		       const struct ml_kernel_status *status)
+{
+	int64_t end = time(NULL) + (int64_t)(status->lifetime_ms / 1000);
+
+	if (!status->has_generation || status->epoch != statement->epoch ||
+	    status->serial != statement->serial || end + 60 >= statement->expires)
+		return statement->expires;
+	return end - end % 60;
+}
+
+/* ------------------------------------------------------------------ clients */
+
+static void fill_kernel(const struct ml_kernel_status *status, struct message_result *ret)
+{
+	ret->state = status->state;
+	ret->scope = status->scope;
+	ret->mode = status->mode;
+	if (status->has_generation) {
+		ret->epoch = status->epoch;
+		ret->serial = status->serial;
+	}
+}
+
+void report_fill(struct apply *apply, struct message_result *ret)
+{
+	struct ml_kernel_status status;
+	struct store_arming kept;
+
+	report_kernel(apply, &status);
+	fill_kernel(&status, ret);
+	store_read_arming(&kept);
+	ret->armed_scope = kept.scope;
+	ret->armed_mode = kept.mode;
+	ret->quarantined = journal_count();
+	ret->pending_count = apply->pending_count;
+	memcpy(ret->pending, apply->pending, sizeof(ret->pending));
+	if (!apply->has_accepted)
+		return;
+	ret->accepted = true;
+	ret->issued = apply->accepted.issued;
+	ret->not_before = apply->accepted.not_before;
+	ret->expires = report_expires(&apply->accepted, &status);
+	ret->stale = stale(apply);
+	ret->bundle_scope = apply->bundle_scope;
+}
+
+/* ------------------------------------------------------------------ systemd */
 
 void report_status(struct apply *apply)
 {
@@ -103,7 +128,8 @@ void report_status(struct apply *apply)
 			 ml_state_name(status.state), (uintmax_t)status.epoch,
 			 (uintmax_t)status.serial, apply->agent->trust.network,
 			 apply->agent->trust.node, apply->has_accepted ?
-			 report_date(apply->accepted.expires, date) : "unknown",
+			 report_date(report_expires(&apply->accepted, &status), date) :
+			 "unknown",
 			 stale(apply) ? "; stale: renewals are missing" : "");
 	else
 		snprintf(text.text, sizeof(text.text), "%s; no generation in the kernel",
@@ -116,26 +142,37 @@ void report_status(struct apply *apply)
 
 /* ------------------------------------------------------------------- health */
 
+/* What is so today was so yesterday: once a day is enough. */
+static bool said_today(time_t *last)
+{
+	time_t now = time(NULL);
+
+	if (*last && now - *last < DAY && now >= *last)
+		return true;
+	*last = now;
+	return false;
+}
+
 static void warn_stale(struct apply *apply)
 {
 	static time_t last;
-	time_t now = time(NULL);
 
-	if (!stale(apply) || (last && now - last < DAY && now >= last))
-		return;
-	last = now;
-	log_line(LOG_WARNING, "stale", "the last accepted bundle was issued %jd days ago: "
-		 "renewals are missing", (intmax_t)(age(apply) / DAY));
+	if (stale(apply) && !said_today(&last))
+		log_line(LOG_WARNING, "stale", "the last accepted bundle was issued %jd days "
+			 "ago: renewals are missing", (intmax_t)(age(apply) / DAY));
 }
 
 static void check_kernel(struct apply *apply)
 {
+	static time_t last;
 	struct ml_kernel_status status;
 	struct store_arming kept;
 
 	report_kernel(apply, &status);
 	store_read_arming(&kept);
-	if (kept.scope && status.state == MERLON_STATE_DISARMED)
+	if (!kept.scope || status.state != MERLON_STATE_DISARMED)
+		last = 0;
+	else if (!said_today(&last))
 		log_line(LOG_WARNING, "disarmed", "the kernel is disarmed, but shall be armed "
 			 "after a reboot: run 'merlon arm' or 'merlon disarm'");
 }

@@ -32,14 +32,16 @@
  * A reply to 'apply' comes when the kernel has acknowledged, and the state
  * directory remembers: what was acknowledged survives everything. -EAGAIN: the
  * bundle is good, its not-before lies ahead; it is kept, and applied then.
- * -EALREADY: exactly this generation is in force; nothing was done.
+ * -EALREADY: exactly this generation is in force; nothing was done. -ETIME: it
+ * has expired, by its date or in the kernel.
  *
  * A reply to 'status' also has "network", "node", "version", and, where there
  * are any: "issued", "notBefore", "expires" (Unix seconds, of the last accepted
- * bundle), "stale" (true: issued more than three days ago), "armed" (what is
- * kept for the next boot: {"mode":…,"scope":…}), "bundleScope" (the scope that
- * the bundle asks for), "pending" (array of {"epoch":…,"notBefore":…,
- * "serial":…}), "quarantined" (how many bundles were set aside).
+ * bundle; "expires": or when the kernel ends it, if that is earlier), "stale"
+ * (true: issued more than three days ago, and a fifth of its lifetime is gone),
+ * "armed" (what is kept for the next boot: {"mode":…,"scope":…}), "bundleScope"
+ * (the scope that the bundle asks for), "pending" (array of {"epoch":…,
+ * "notBefore":…,"serial":…}), "quarantined" (how many bundles were set aside).
  */
 #ifndef ML_DAEMON_H
 #define ML_DAEMON_H
