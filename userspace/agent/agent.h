@@ -27,6 +27,7 @@ struct agent_options {
 struct agent {
 	struct agent_options options;
 	struct ml_trust trust;
+	char boot[37];		/* which boot this is; "-": not known */
 	uid_t sync_uid;
 	gid_t sync_gid;
 	gid_t status_gid;	/* may ask for the status; (gid_t)-1: nobody */

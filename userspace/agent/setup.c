@@ -5,6 +5,8 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/socket.h>
@@ -13,6 +15,7 @@
 #include <unistd.h>
 
 #include "daemon.h"
+#include "log.h"
 
 /* -------------------------------------------------------------- users */
 
@@ -22,8 +25,12 @@ static int find_user(struct agent *agent, struct ml_error *error)
 	const struct passwd *user = getpwnam(agent->options.user);
 	const struct group *group;
 
-	if (!user)
+	if (!user) {
+		log_line(LOG_WARNING, "user", "there is no user '%s': the unprivileged half "
+			 "runs as 'nobody', which other programs may share",
+			 agent->options.user);
 		user = getpwnam("nobody");
+	}
 	if (!user || !user->pw_uid)
 		return ml_error_set(error, -ENOENT, "there is neither a user '%s' nor a user "
 				    "'nobody'", agent->options.user);
@@ -34,21 +41,53 @@ static int find_user(struct agent *agent, struct ml_error *error)
 	return 0;
 }
 
+/* Without a node's name bundles of every node of the network would do here. */
+int setup_trust(const char *path, struct ml_trust *ret, struct ml_error *error)
+{
+	struct ml_trust trust;
+	int code;
+
+	memset(&trust, 0, sizeof(trust));
+	code = ml_trust_read(path, &trust, error);
+	if (code)
+		return code;
+	if (!trust.node[0])
+		return ml_error_set(error, -EINVAL, "%s: \"node\" is empty: name the node "
+				    "that this machine is, whose bundles it shall take", path);
+	*ret = trust;
+	return 0;
+}
+
+/* systemd hands it over, since the unit does not let merlond see /proc/sys. */
+static void find_boot(struct agent *agent)
+{
+	const char *given = getenv("MERLON_BOOT_ID");
+	FILE *file = given && given[0] ? NULL : fopen("/proc/sys/kernel/random/boot_id", "re");
+
+	snprintf(agent->boot, sizeof(agent->boot), "%s", given && given[0] ? given : "-");
+	if (file && fscanf(file, "%36s", agent->boot) != 1)
+		strcpy(agent->boot, "-");
+	if (file)
+		fclose(file);
+}
+
 int setup_read(struct agent *agent, struct ml_error *error)
 {
-	int code = ml_trust_read(agent->options.trust, &agent->trust, error);
+	int code = setup_trust(agent->options.trust, &agent->trust, error);
 
+	find_boot(agent);
 	return code ? code : find_user(agent, error);
 }
 
 /* -------------------------------------------------------- directories */
 
 static int open_directory(const char *path, mode_t mode, int *ret, struct stat *status,
-			  struct ml_error *error)
+			  bool *ret_made, struct ml_error *error)
 {
 	int fd;
 
-	if (mkdir(path, mode) && errno != EEXIST)
+	*ret_made = !mkdir(path, mode);
+	if (!*ret_made && errno != EEXIST)
 		return ml_error_set(error, -errno, "cannot make the directory '%s': %s", path,
 				    strerror(errno));
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -63,7 +102,8 @@ static int open_state_dir(struct agent *agent, struct ml_error *error)
 {
 	const char *path = agent->options.state_dir;
 	struct stat status;
-	int code = open_directory(path, 0700, &agent->state_dir, &status, error);
+	bool made;
+	int code = open_directory(path, 0700, &agent->state_dir, &status, &made, error);
 
 	if (code)
 		return code;
@@ -71,6 +111,9 @@ static int open_state_dir(struct agent *agent, struct ml_error *error)
 		return ml_error_set(error, -EACCES, "others than root can get into '%s': run "
 				    "'chown root %s; chmod 0700 %s'", path, path, path);
 	agent->lock = openat(agent->state_dir, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	/* A directory that cannot be written can still be loaded from. */
+	if (agent->lock < 0 && errno == EROFS)
+		agent->lock = openat(agent->state_dir, "lock", O_RDONLY | O_CLOEXEC);
 	if (agent->lock < 0)
 		return ml_error_set(error, -errno, "cannot write in '%s': %s", path,
 				    strerror(errno));
@@ -79,20 +122,24 @@ static int open_state_dir(struct agent *agent, struct ml_error *error)
 	return 0;
 }
 
-/* Where systemd did not make it (tests, a start by hand), it is given to sync here. */
+/*
+ * Where systemd did not make it (tests, a start by hand), it is made here and
+ * given to sync; what was there before is nobody's to give away.
+ */
 static int open_inbox(struct agent *agent, struct ml_error *error)
 {
 	const char *path = agent->options.inbox;
 	struct stat status;
-	int code = open_directory(path, 0750, &agent->inbox, &status, error);
+	bool made;
+	int code = open_directory(path, 0750, &agent->inbox, &status, &made, error);
 
 	if (code)
 		return code;
 	if (status.st_uid != agent->sync_uid &&
-	    fchown(agent->inbox, agent->sync_uid, agent->sync_gid))
-		return ml_error_set(error, -errno, "'%s' must belong to user '%s': run 'chown "
-				    "%s %s'", path, agent->options.user,
-				    agent->options.user, path);
+	    (!made || fchown(agent->inbox, agent->sync_uid, agent->sync_gid)))
+		return ml_error_set(error, -EACCES, "'%s' must belong to user %ju: run 'chown "
+				    "%ju %s'", path, (uintmax_t)agent->sync_uid,
+				    (uintmax_t)agent->sync_uid, path);
 	if (status.st_mode & 02)
 		return ml_error_set(error, -EACCES, "everybody can write in '%s': run 'chmod "
 				    "o-w %s'", path, path);
@@ -130,6 +177,19 @@ static int bind_socket(int fd, const struct sockaddr_un *address)
 }
 
 /* The lock is held: a socket that is there already is of a daemon that died. */
+static int remove_socket(const char *path, struct ml_error *error)
+{
+	struct stat status;
+
+	if (lstat(path, &status))
+		return 0;
+	if (!S_ISSOCK(status.st_mode))
+		return ml_error_set(error, -EEXIST, "'%s' is there, and is no socket: give "
+				    "another path, or remove it", path);
+	unlink(path);
+	return 0;
+}
+
 static int open_socket(struct agent *agent, struct ml_error *error)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
@@ -141,9 +201,10 @@ static int open_socket(struct agent *agent, struct ml_error *error)
 				    "'%s'", path);
 	strcpy(address.sun_path, path);
 	code = make_parent(path, error);
+	if (!code)
+		code = remove_socket(path, error);
 	if (code)
 		return code;
-	unlink(path);
 	agent->listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	code = agent->listener < 0 ? -errno : bind_socket(agent->listener, &address);
 	if (code)

@@ -6,6 +6,8 @@
 #include "agent.h"
 #include "error.h"
 
+/* Whom this node trusts; also when it is read again. */
+int setup_trust(const char *path, struct ml_trust *ret, struct ml_error *error);
 /* Trust and user: what -n checks. */
 int setup_read(struct agent *agent, struct ml_error *error);
 /* Directories, lock, socket, and the pairs between the processes. */
