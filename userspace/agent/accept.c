@@ -22,7 +22,8 @@
  *
  * Dead between 1 and 2: the candidate is newer than the watermark and verified;
  * at start it is tried again, as if it were offered. Between 2 and 3: the kernel
- * holds it, so it counts as accepted, even if it has expired since; after a
+ * holds it, so it counts as accepted, even if it has expired since, and the
+ * watermark is raised to it before anything else is looked at; after a
  * reboot the kernel is empty and the candidate, not the older accepted bundle,
  * is tried first: packets were judged by it, there is no way back. Between 3
  * and 4: accepted.bundle is above the watermark, which is raised to it.
@@ -48,6 +49,10 @@
 
 /* Names that a scan looks at; more are never written. */
 #define PENDING_NAMES MESSAGE_PENDING
+
+/* A pending bundle that is due, and cannot be taken for a reason that may pass. */
+#define RETRY_SECONDS 10
+#define RETRY_MAX_SECONDS 300
 
 static struct message_log fields_of(const struct ml_statement *statement, int code)
 {
@@ -84,6 +89,18 @@ static enum merlon_scope scope_asked(const struct ml_bundle *bundle)
 	return scope;
 }
 
+/*
+ * For what is safe to forget: the start after this one finds it out again. A
+ * disk that is full must not keep a machine from its last policy.
+ */
+static void keep_watermark(struct apply *apply)
+{
+	struct ml_error error;
+
+	if (store_try_write_watermark(&apply->watermark, &error))
+		log_line(LOG_ERR, "watermark", "the watermark is not on disk: %s", error.text);
+}
+
 /* The floor rises by whatever was verified, applied or not. */
 static int verify(struct apply *apply, struct ml_bytes file, struct ml_bundle *ret,
 		  struct ml_error *error)
@@ -94,7 +111,7 @@ static int verify(struct apply *apply, struct ml_bytes file, struct ml_bundle *r
 		return code;
 	if (ret->statement.issued > apply->watermark.floor) {
 		apply->watermark.floor = ret->statement.issued;
-		store_write_watermark(&apply->watermark);
+		keep_watermark(apply);
 	}
 	return 0;
 }
@@ -120,7 +137,8 @@ static bool holds(const struct ml_kernel_status *status, const struct ml_bundle 
 	       !memcmp(status->digest, bundle->image_digest, sizeof(status->digest));
 }
 
-static bool in_force(struct apply *apply, const struct ml_bundle *bundle)
+/* Also past its lifetime, which the kernel may end before the signed date. */
+static bool in_kernel(struct apply *apply, const struct ml_bundle *bundle)
 {
 	struct ml_kernel_status status;
 
@@ -128,21 +146,53 @@ static bool in_force(struct apply *apply, const struct ml_bundle *bundle)
 	return holds(&status, bundle);
 }
 
+/* -EALREADY: in force; -ETIME: was; 0: the kernel does not have it. */
+static int judge_held(struct apply *apply, const struct ml_bundle *bundle,
+		      struct ml_error *error)
+{
+	uintmax_t epoch = bundle->statement.epoch, serial = bundle->statement.serial;
+	struct ml_kernel_status status;
+
+	report_kernel(apply, &status);
+	if (!holds(&status, bundle))
+		return 0;
+	if (status.lifetime_ms)
+		return ml_error_set(error, -EALREADY, "generation %ju.%ju is in force already",
+				    epoch, serial);
+	return ml_error_set(error, -ETIME, "generation %ju.%ju has expired in the kernel: "
+			    "renew it, that is, sign it again with a higher serial", epoch,
+			    serial);
+}
+
+/*
+ * What tells two documents under one number apart: the root of the last accepted
+ * bundle; where that is lost, the image that the watermark remembers.
+ */
+static bool is_another(const struct apply *apply, const struct ml_bundle *bundle)
+{
+	static const uint8_t unknown[sizeof(apply->watermark.image_digest)];
+
+	if (apply->has_accepted)
+		return memcmp(bundle->statement.root, apply->accepted.root,
+			      sizeof(bundle->statement.root));
+	return memcmp(apply->watermark.image_digest, unknown, sizeof(unknown)) &&
+	       memcmp(apply->watermark.image_digest, bundle->image_digest,
+		      sizeof(bundle->image_digest));
+}
+
 /* Exactly the watermark's serial: a repeat, or another document under its number. */
 static int judge_repeat(struct apply *apply, const struct ml_bundle *bundle,
 			uint64_t *ret_lifetime, struct ml_error *error)
 {
 	const struct ml_statement *statement = &bundle->statement;
+	int code;
 
-	if (apply->has_accepted && memcmp(statement->root, apply->accepted.root,
-					  sizeof(statement->root)))
+	if (is_another(apply, bundle))
 		return ml_error_set(error, -ESTALE, "generation %ju.%ju was accepted with "
 				    "other content before: sign this with a higher serial",
 				    (uintmax_t)statement->epoch, (uintmax_t)statement->serial);
-	if (in_force(apply, bundle))
-		return ml_error_set(error, -EALREADY, "generation %ju.%ju is in force already",
-				    (uintmax_t)statement->epoch, (uintmax_t)statement->serial);
-	return judge_dates(apply, statement, ret_lifetime, error);
+	code = judge_held(apply, bundle, error);
+	return code ? code : judge_dates(apply, statement, ret_lifetime, error);
 }
 
 static int judge(struct apply *apply, const struct ml_bundle *bundle,
@@ -206,35 +256,56 @@ static void raise_watermark(struct apply *apply, const struct ml_bundle *bundle)
 	apply->watermark.serial = bundle->statement.serial;
 	memcpy(apply->watermark.image_digest, bundle->image_digest,
 	       sizeof(apply->watermark.image_digest));
-	store_write_watermark(&apply->watermark);
 }
 
-static void promote(struct apply *apply, const struct ml_bundle *bundle, enum put how)
+/* Where a bundle came from. */
+enum origin { OFFERED, PENDING, CANDIDATE };
+
+static void promote(struct apply *apply, const struct ml_bundle *bundle, enum origin origin,
+		    enum put how)
 {
+	struct ml_kernel_status status;
 	struct message_log fields = fields_of(&bundle->statement, 0);
 	char date[REPORT_DATE];
 
+	report_kernel(apply, &status);
 	store_rename(STORE_CANDIDATE, STORE_ACCEPTED);
 	raise_watermark(apply, bundle);
+	/* What was offered is acknowledged next; what was left over is not. */
+	if (origin == CANDIDATE)
+		keep_watermark(apply);
+	else
+		store_write_watermark(&apply->watermark);
 	remember(apply, bundle);
 	log_fields(LOG_NOTICE, &fields, put_names[how], "generation %ju.%ju is in the kernel, "
 		   "valid until %s", (uintmax_t)fields.epoch, (uintmax_t)fields.serial,
-		   report_date(bundle->statement.expires, date));
+		   report_date(report_expires(&bundle->statement, &status), date));
+}
+
+static int write_candidate(struct ml_bytes file, const struct ml_bundle *bundle,
+			   struct ml_error *error)
+{
+	int code = journal_name(bundle->statement.epoch, bundle->statement.serial, error);
+
+	return code ? code : store_try_write(STORE_CANDIDATE, file, error);
 }
 
 static int take(struct apply *apply, struct ml_bytes file, const struct ml_bundle *bundle,
-		uint64_t lifetime, struct ml_error *error)
+		enum origin origin, uint64_t lifetime, struct ml_error *error)
 {
-	int code = store_try_write(STORE_CANDIDATE, file, error);
+	int code = origin == CANDIDATE ? 0 : write_candidate(file, bundle, error);
 
 	if (code)
 		return code;
 	code = put_into_kernel(apply, bundle, lifetime, error);
+	/* An answer can be lost (-ENOBUFS) after the deed: the kernel knows. */
+	if (code < 0 && in_kernel(apply, bundle))
+		code = LOADED;
 	if (code < 0) {
 		store_remove(STORE_CANDIDATE);
 		return code;
 	}
-	promote(apply, bundle, (enum put)code);
+	promote(apply, bundle, origin, (enum put)code);
 	return 0;
 }
 
@@ -269,11 +340,9 @@ static int keep_pending(struct ml_bytes file, const struct ml_statement *stateme
 static bool half_accepted(struct apply *apply, const struct ml_bundle *bundle)
 {
 	return compare(bundle->statement.epoch, bundle->statement.serial,
-		       apply->watermark.epoch, apply->watermark.serial) > 0 &&
-	       in_force(apply, bundle);
+		       apply->watermark.epoch, apply->watermark.serial) >= 0 &&
+	       in_kernel(apply, bundle);
 }
-
-enum origin { OFFERED, PENDING, CANDIDATE };
 
 static int consider(struct apply *apply, struct ml_bytes file, enum origin origin,
 		    struct ml_bundle *bundle, struct ml_error *error)
@@ -286,13 +355,13 @@ static int consider(struct apply *apply, struct ml_bytes file, enum origin origi
 		return code;
 	}
 	if (origin == CANDIDATE && half_accepted(apply, bundle)) {
-		promote(apply, bundle, KNOWN);
+		promote(apply, bundle, origin, KNOWN);
 		return 0;
 	}
 	code = judge(apply, bundle, &lifetime, error);
 	if (code == -EAGAIN && origin != PENDING)
 		return keep_pending(file, &bundle->statement, error);
-	return code ? code : take(apply, file, bundle, lifetime, error);
+	return code ? code : take(apply, file, bundle, origin, lifetime, error);
 }
 
 static int condemned(const struct apply *apply, const uint8_t digest[static 32],
@@ -303,9 +372,20 @@ static int condemned(const struct apply *apply, const uint8_t digest[static 32],
 	if (!journal_condemns(digest, name))
 		return 0;
 	journal_keep(digest, file);
-	return ml_error_set(error, -ECANCELED, "merlond died over this bundle %d times, and "
-			    "has set it aside as %s/%s: remove that file to try again",
-			    STORE_ATTEMPTS, apply->agent->options.state_dir, name);
+	return ml_error_set(error, -ECANCELED, "merlond died over this bundle again and again, "
+			    "and has set it aside as %s/%s: remove that file to try again",
+			    apply->agent->options.state_dir, name);
+}
+
+/* What is here already, and may have to go into the kernel, waits for no disk. */
+static int begin(const uint8_t digest[static 32], bool urgent, struct ml_error *error)
+{
+	int code = journal_begin(digest, error);
+
+	if (!code || !urgent)
+		return code;
+	log_line(LOG_WARNING, "journal", "goes on without the crash journal: %s", error->text);
+	return 0;
 }
 
 static int attempt(struct apply *apply, struct ml_bytes file, enum origin origin,
@@ -319,7 +399,7 @@ static int attempt(struct apply *apply, struct ml_bytes file, enum origin origin
 	code = condemned(apply, digest, file, error);
 	if (code)
 		return code;
-	code = journal_begin(digest, error);
+	code = begin(digest, origin == CANDIDATE, error);
 	if (code)
 		return code;
 	code = consider(apply, file, origin, bundle, error);
@@ -373,14 +453,35 @@ static bool passing(int code)
 	       code == -ENOSPC || code == -EDQUOT || code == -EIO;
 }
 
-static void note_pending(struct apply *apply, const struct ml_statement *statement)
+/* @statement is empty where the bundle was not looked at; its name tells who it is. */
+static void note_pending(struct apply *apply, const char *name,
+			 const struct ml_statement *statement)
 {
 	struct message_generation *pending = &apply->pending[apply->pending_count];
 
-	pending->epoch = statement->epoch;
-	pending->serial = statement->serial;
+	if (!store_pending_parse(name, &pending->epoch, &pending->serial))
+		return;
 	pending->not_before = statement->not_before;
 	apply->pending_count++;
+}
+
+/* Seconds until what could not be taken now is tried again. */
+static int64_t back_off(bool wanted)
+{
+	static int64_t seconds;
+
+	if (!wanted)
+		seconds = 0;
+	else
+		seconds = seconds ? seconds * 2 : RETRY_SECONDS;
+	if (seconds > RETRY_MAX_SECONDS)
+		seconds = RETRY_MAX_SECONDS;
+	return seconds;
+}
+
+static int64_t earlier(int64_t next, int64_t other)
+{
+	return !next || other < next ? other : next;
 }
 
 int64_t accept_due(struct apply *apply)
@@ -388,6 +489,7 @@ int64_t accept_due(struct apply *apply)
 	char names[PENDING_NAMES][STORE_NAME];
 	size_t count = store_pending(names, PENDING_NAMES);
 	struct ml_bundle bundle;
+	bool again = false;
 	int64_t next = 0;
 	size_t i;
 	int code;
@@ -395,15 +497,18 @@ int64_t accept_due(struct apply *apply)
 	apply->pending_count = 0;
 	for (i = 0; i < count; i++) {
 		code = attempt_stored(apply, names[i], PENDING, &bundle);
-		if (code == -EAGAIN || passing(code)) {
-			note_pending(apply, &bundle.statement);
-			if (!next || bundle.statement.not_before < next)
-				next = bundle.statement.not_before;
-		} else {
+		if (code != -EAGAIN && !passing(code)) {
 			store_remove(names[i]);
+			continue;
 		}
+		note_pending(apply, names[i], &bundle.statement);
+		if (code == -EAGAIN)
+			next = earlier(next, bundle.statement.not_before);
+		else
+			again = true;
 	}
-	return next;
+	code = (int)back_off(again);
+	return again ? earlier(next, time(NULL) + code) : next;
 }
 
 /* ------------------------------------------------------------------- start */
@@ -445,13 +550,15 @@ static int restore_verified(struct apply *apply, const struct ml_bundle *bundle,
 	int code;
 
 	if (above < 0)
-		return ml_error_set(error, -ESTALE, "generation %ju.%ju is older than the "
-				    "watermark: the state directory was changed by hand",
+		return ml_error_set(error, -ESTALE, "generation %ju.%ju is older than what "
+				    "the kernel had: apply a newer one",
 				    (uintmax_t)statement->epoch, (uintmax_t)statement->serial);
 	remember(apply, bundle);
 	code = load_accepted(apply, bundle, error);
-	if (code >= 0 && above > 0)
+	if (code >= 0 && above > 0) {
 		raise_watermark(apply, bundle);
+		keep_watermark(apply);
+	}
 	return code;
 }
 
@@ -463,10 +570,13 @@ static int restore_accepted(struct apply *apply, struct ml_bytes file,
 
 	memset(bundle, 0, sizeof(*bundle));
 	crypto_hash_sha256(digest, file.data, file.length);
-	code = journal_begin(digest, error);
-	if (code)
-		return code;
+	if (journal_spares(digest))
+		return ml_error_set(error, -ECANCELED, "merlond died over it: it is in force, "
+				    "and looked at again when merlond starts again");
+	begin(digest, true, error);
 	code = verify(apply, file, bundle, error);
+	if (!code)
+		journal_name(bundle->statement.epoch, bundle->statement.serial, error);
 	if (!code)
 		code = restore_verified(apply, bundle, error);
 	journal_end();
@@ -486,6 +596,32 @@ static void log_restored(const struct ml_bundle *bundle, int code,
 	else if (code != KNOWN)
 		log_fields(LOG_NOTICE, &fields, "restored", "generation %ju.%ju is in the "
 			   "kernel again", (uintmax_t)fields.epoch, (uintmax_t)fields.serial);
+}
+
+/*
+ * What the kernel had, and the directory does not know of: nothing goes below
+ * it, whatever becomes of the bundle that it was.
+ */
+void accept_catch_up(struct apply *apply)
+{
+	struct ml_watermark *watermark = &apply->watermark;
+	struct ml_kernel_status status;
+
+	report_kernel(apply, &status);
+	if (compare(status.last_epoch, status.last_serial, watermark->epoch,
+		    watermark->serial) <= 0)
+		return;
+	watermark->epoch = status.last_epoch;
+	watermark->serial = status.last_serial;
+	memset(watermark->image_digest, 0, sizeof(watermark->image_digest));
+	if (status.has_generation && status.epoch == status.last_epoch &&
+	    status.serial == status.last_serial)
+		memcpy(watermark->image_digest, status.digest,
+		       sizeof(watermark->image_digest));
+	keep_watermark(apply);
+	log_line(LOG_WARNING, "watermark", "the kernel had generation %ju.%ju, which was not "
+		 "remembered: nothing older is taken from now on",
+		 (uintmax_t)watermark->epoch, (uintmax_t)watermark->serial);
 }
 
 void accept_restore(struct apply *apply)

@@ -173,10 +173,14 @@ static void start(struct agent *agent)
 
 int apply_run(struct agent *agent)
 {
+	struct ml_kernel_status status;
+
 	start(agent);
 	store_setup();
-	journal_setup();
 	store_read_watermark(&self.watermark);
+	accept_catch_up(&self);
+	report_kernel(&self, &status);
+	journal_setup(agent->boot, &status, &self.watermark);
 	arming_restore(&self);
 	accept_restore(&self);
 	do_due();

@@ -164,7 +164,6 @@ static void close_childrens_ends(struct agent *agent)
 	close(agent->sync_supervisor[1]);
 	close(agent->apply_sync[0]);
 	close(agent->apply_sync[1]);
-	close(agent->state_dir);
 	close(agent->inbox);
 	close(agent->listener);
 }

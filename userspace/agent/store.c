@@ -55,13 +55,22 @@ void store_rename(const char *from, const char *to)
 	sync_directory();
 }
 
-void store_remove(const char *name)
+int store_try_remove(const char *name, struct ml_error *error)
 {
 	if (!unlink(name))
 		sync_directory();
 	else if (errno != ENOENT)
-		die("cannot remove '%s' from the state directory: %s", name,
-		    strerror(errno));
+		return ml_error_set(error, -errno, "cannot remove '%s' from the state "
+				    "directory: %s", name, strerror(errno));
+	return 0;
+}
+
+void store_remove(const char *name)
+{
+	struct ml_error error;
+
+	if (store_try_remove(name, &error))
+		die("%s", error.text);
 }
 
 /* An empty file maps to no bytes, which no parser takes for a bundle. */
@@ -102,11 +111,16 @@ void store_read_watermark(struct ml_watermark *ret)
 		die("cannot read the watermark: %s", error.text);
 }
 
+int store_try_write_watermark(const struct ml_watermark *watermark, struct ml_error *error)
+{
+	return ml_watermark_write(WATERMARK, watermark, error);
+}
+
 void store_write_watermark(const struct ml_watermark *watermark)
 {
 	struct ml_error error;
 
-	if (ml_watermark_write(WATERMARK, watermark, &error))
+	if (store_try_write_watermark(watermark, &error))
 		die("cannot write the watermark: %s", error.text);
 }
 
@@ -135,6 +149,12 @@ void store_pending_name(uint64_t epoch, uint64_t serial, char ret[static STORE_N
 	/* Twenty digits: the order of names is the order of generations. */
 	snprintf(ret, STORE_NAME, "pending-%020" PRIu64 "-%020" PRIu64 ".bundle", epoch,
 		 serial);
+}
+
+bool store_pending_parse(const char *name, uint64_t *ret_epoch, uint64_t *ret_serial)
+{
+	return sscanf(name, "pending-%20" SCNu64 "-%20" SCNu64 ".bundle", ret_epoch,
+		      ret_serial) == 2;
 }
 
 static int is_pending(const struct dirent *entry)
