@@ -8,7 +8,7 @@
 . "$(dirname "$0")/../lib/tap.sh"
 . "$(dirname "$0")/merlond.bash"
 
-step=9 starts=0 count=100
+step=9 starts=0 count=200
 if [ "${MERLON_LENGTH:-}" = long ] || [ -n "${MERLON_LONG:-}" ]; then
 	step=1 starts=3 count=1600
 fi

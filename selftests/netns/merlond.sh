@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# timeout: 600
+# timeout: 900
 # merlond on the gate: what it takes, what it refuses and says so, and that
 # packets never notice it come or go.
 #
@@ -13,7 +13,7 @@
 
 . "$(dirname "$0")/../lib/tap.sh"
 . "$(dirname "$0")/merlond.bash"
-plan 128
+plan 156
 
 make_gate() {
 	ns_add gate
@@ -62,9 +62,19 @@ capture_start answers client wg0 in "icmp[icmptype] = icmp-echoreply"
 exits 0 "-n accepts a good configuration" "$merlond" -n --trust "$md_dir/trust.json"
 echo '{' >"$tap_dir/broken.json"
 exits 2 "-n refuses a broken one" "$merlond" -n --trust "$tap_dir/broken.json"
+jq '.node = ""' "$md_dir/trust.json" >"$tap_dir/nobody.json"
+exits 2 "-n refuses one that names no node" "$merlond" -n --trust "$tap_dir/nobody.json"
 exits 2 "an unknown option is refused" "$merlond" --no-such-option
 exits 0 "--version" "$merlond" --version
 exits 0 "--help" "$merlond" --help
+echo precious >"$tap_dir/file"
+exits 2 "a file in the place of the socket is refused" n gate "$merlond" \
+	"${md_options[@]}" --socket "$tap_dir/file"
+is "$(cat "$tap_dir/file")" precious "and still there"
+must mkdir "$tap_dir/foreign"
+exits 2 "somebody else's directory as inbox is refused" n gate "$merlond" \
+	"${md_options[@]}" --inbox "$tap_dir/foreign"
+is "$(stat -c %U "$tap_dir/foreign")" root "and still theirs"
 md_start
 is "$(ask status | jq -r .state)" disarmed "at first the namespace is disarmed"
 exits 2 "a second merlond on the same directories is refused" \
@@ -142,6 +152,12 @@ like "$(ask raw 'nonsense')" '"code":-74,.*not a JSON' "a request that is none"
 like "$(ask raw '{"request":"apply"}')" 'descriptor' "apply without a bundle"
 ok "merlond still answers" md_answers
 
+# shellcheck disable=SC2012
+descriptors() { ls "/proc/$1/fd" | wc -l; }
+before=$(descriptors "$sync")
+for i in {1..20}; do ask two >/dev/null; done
+is "$(descriptors "$sync")" "$before" "two descriptors in one request: none is kept"
+
 # --- inbox ------------------------------------------------------------------
 drop() { install -m 644 "$1" "$md_dir/inbox/.new" && mv "$md_dir/inbox/.new" "$md_dir/inbox/$2"; }
 bundle four serial=4 allow=all >/dev/null
@@ -158,6 +174,14 @@ ln -s "$md_dir/state/watermark" "$md_dir/inbox/.l" && mv "$md_dir/inbox/.l" "$md
 ok "a link is not followed" wait_for 10 gone "$md_dir/inbox/l.bundle"
 mkfifo "$md_dir/inbox/.p" && mv "$md_dir/inbox/.p" "$md_dir/inbox/p.bundle"
 ok "a pipe does not stop it" wait_for 10 gone "$md_dir/inbox/p.bundle"
+truncate -s 600M "$md_dir/huge.bundle"
+mv "$md_dir/huge.bundle" "$md_dir/inbox/h.bundle"
+ok "a huge file is put aside" wait_for 10 test -e "$md_dir/inbox/h.bundle.refused"
+like "$(grep "'h.bundle'" "$md_log")" "larger than any" "unread: it says why"
+for i in {1..90}; do drop "$md_dir/one.bundle" "m$i.bundle"; done
+emptied() { ! compgen -G "$md_dir/inbox/m*.bundle" >/dev/null; }
+ok "more letters than tasks: all are seen to, one by one" wait_for 9 emptied
+rm -f "$md_dir"/inbox/*.refused
 drop "$md_dir/one.bundle" other.txt
 ok "merlond still answers" md_answers
 ok "and what is not named .bundle stays" test -e "$md_dir/inbox/other.txt"
@@ -242,6 +266,10 @@ wait_for 20 md_answers
 # --- expiry -----------------------------------------------------------------
 is "$(apply_code "$(bundle short serial=8 expires=3 allow=all)")" 0 "a short-lived bundle"
 ok "the kernel ends it" wait_for 10 kernel_has state expired
+clock_add -600
+refused "$md_dir/short.bundle" -62 "expired in the kernel.*renew" \
+	"what the kernel has ended, while its date lies ahead,"
+clock_add 600
 ok "then nothing passes" ping_fails
 reboot_gate
 md_start
@@ -257,27 +285,90 @@ bundle bad serial=10 allow=all >/dev/null
 calls=$(KILLAT_LIST=1 "$tools/killat" 0 $(md_pids) -- \
 	"$tools/askd" --socket "$md_dir/socket" apply "$md_dir/one.bundle")
 at=$(($(awk '$3 == "renameat" { print $1; exit }' <<<"$calls") + 3))
-for i in 1 2; do
+# strike BUNDLE: dies over it; KILLAT_CRASH: crashes
+strike() {
 	# shellcheck disable=SC2046
 	"$tools/killat" "$at" $(md_pids) -- "$tools/askd" --socket "$md_dir/socket" \
-		apply "$md_dir/bad.bundle" >>"$md_log" 2>&1
+		apply "$1" >>"$md_log" 2>&1
 	wait_for 10 md_gone
 	wait "$md_pid" 2>/dev/null
 	md_start
-done
-is "$(ask status | jq -r .quarantined)" 1 "what killed it twice is set aside"
+}
+for i in 1 2 3 4; do strike "$md_dir/bad.bundle"; done
+is "$(ask status | jq -r .quarantined)" 0 "killed from outside: the bundle is not to blame"
+export KILLAT_CRASH=1
+strike "$md_dir/bad.bundle"
+is "$(ask status | jq -r .quarantined)" 0 "nor for one crash"
+strike "$md_dir/bad.bundle"
+unset KILLAT_CRASH
+is "$(ask status | jq -r .quarantined)" 1 "what crashed it twice is set aside"
 refused "$md_dir/bad.bundle" -125 "set.*aside.*quarantine/[0-9a-f]{64}" "it is"
 is "$(sha256sum <"$md_dir/bad.bundle" | cut -c1-64)" \
 	"$(basename "$(echo "$md_dir"/state/quarantine/*)")" "it is named by its digest"
 ok "its bytes are kept" cmp "$md_dir/bad.bundle" "$md_dir"/state/quarantine/*
 is "$(apply_code "$(bundle good serial=10 allow=icmp)")" 0 "another bundle is taken"
+bundle hang serial=11 allow=all >/dev/null
+for i in 1 2 3 4 5; do strike "$md_dir/hang.bundle"; done
+is "$(ask status | jq -r .quarantined)" 2 "nor is one looked at that it was killed over time and again"
+is "$(kernel_says generation)" 1.10 "the kernel keeps the one before"
+
+# --- a full disk ------------------------------------------------------------
+fill() { dd if=/dev/zero of="$md_dir/state/ballast" bs=4k status=none 2>/dev/null; }
+is "$(apply_code "$(bundle later serial=11 notBefore=7200 allow=all)")" -11 "a bundle of tomorrow"
+must md_stop
+must cp -a "$md_dir/state" "$tap_dir/state"
+must mount -t tmpfs -o size=512k,mode=700 state "$md_dir/state"
+at_exit umount "$md_dir/state"
+must cp -a "$tap_dir/state/." "$md_dir/state"
+fill
+reboot_gate
+MD_PATIENCE=20 md_start
+is "$(kernel_says state)/$(kernel_says generation)" enforcing/1.10 \
+	"a full disk does not keep the last bundle from the kernel"
+like "$(cat "$md_log")" "without the crash journal" "and it says what it does without"
+# shellcheck disable=SC2046
+ticks() { awk '{ n += $14 + $15 } END { print n + 0 }' $(printf '/proc/%s/stat ' $(md_pids)); }
+clock_add 7300
+read -rt 1 <> <(:)
+before=$(ticks)
+read -rt 4 <> <(:)
+ok "a pending one that cannot be taken now is not tried all the time" \
+	[ $(($(ticks) - before)) -lt 20 ]
+is "$(ask status | jq -c '.pending | map(.serial)')" "[11]" "it is not forgotten either"
+rm "$md_dir/state/ballast"
+ok "and applied when there is room" wait_for 40 kernel_has generation 1.11
+clock_add -7300
+
+# --- another document under the last number ---------------------------------
+rm "$md_dir/state/accepted.bundle"
+reboot_gate
+md_start
+like "$(ask apply "$(bundle twin serial=11 allow=none)")" '"code":-116.*other content' \
+	"the bundle lost: another one under its serial is refused"
+is "$(apply_code "$md_dir/later.bundle")" -11 "its own waits for its day"
+clock_add 7300
+ok "and is taken again then" wait_for 10 kernel_has generation 1.11
+clock_add -7300
+must kernel arm tunnels enforcing
+must ask armed tunnels enforcing
+
+# --- many clients -----------------------------------------------------------
+coproc holder { setpriv --reuid 4711 --regid merlon --clear-groups \
+	"$tools/askd" --socket "$md_dir/socket" hold 32; }
+read -rt 10 -u "${holder[0]}" _
+read -rt 1 <> <(:)
+ok "32 idle clients do not lock root out" md_answers
+like "$(setpriv --reuid 4711 --regid merlon --clear-groups "$tools/askd" \
+	--socket "$md_dir/socket" status 2>&1)" '"code":-16,.*too many' "others are told it is busy"
+kill "$holder_PID"
+wait "$holder_PID" 2>/dev/null
 
 # --- disarmed ---------------------------------------------------------------
 must kernel disarm
 is "$(ask disarmed | jq -r .code)" 0 "disarmed, and kept"
 reboot_gate
 md_start
-is "$(kernel_says state)/$(kernel_says generation)" disarmed/1.10 \
+is "$(kernel_says state)/$(kernel_says generation)" disarmed/1.11 \
 	"after a reboot it is not armed"
 
 # --- systemd ----------------------------------------------------------------
@@ -290,8 +381,12 @@ md_start
 unset NOTIFY_SOCKET WATCHDOG_USEC
 said() { grep -q "$1" "$tap_dir/notified"; }
 ok "systemd is told READY" wait_for 10 said READY=1
-ok "and how things are" wait_for 10 said "STATUS=.*generation 1.10"
+ok "and how things are" wait_for 10 said "STATUS=.*generation 1.11"
 ok "and that all live" wait_for 10 said WATCHDOG=1
+: >"$tap_dir/notified"
+for ((until = SECONDS + 6; SECONDS < until; )); do ask apply "$md_dir/noise.bundle"; done >/dev/null
+ok "with a lot to say, it still feeds the watchdog" \
+	[ "$(grep -o WATCHDOG=1 "$tap_dir/notified" | wc -l)" -ge 4 ]
 read -r supervisor apply sync <<<"$(md_pids)"
 kill -STOP "$sync"
 read -rt 2 <> <(:)
@@ -301,8 +396,6 @@ not_ok "a process that hangs holds the watchdog back" said WATCHDOG=1
 kill -CONT "$sync"
 
 # --- idle -------------------------------------------------------------------
-# shellcheck disable=SC2046
-ticks() { awk '{ n += $14 + $15 } END { print n + 0 }' $(printf '/proc/%s/stat ' $(md_pids)); }
 # shellcheck disable=SC2046
 rss() { awk '/^VmRSS/ { n += $2 } END { print n }' $(printf '/proc/%s/status ' $(md_pids)); }
 before=$(ticks)

@@ -78,7 +78,7 @@ is "$(property ActiveState)" active "it is active"
 like "$(property StatusText)" "disarmed; no generation" "it says how things are"
 is "$(property MainPID)" "$(property ExecMainPID)" "its main process is the supervisor"
 is "$(inside stat -c '%U %a' /var/lib/merlon /var/lib/merlon-inbox | tr '\n' ' ')" \
-	"root 700 merlon 770 " "its directories are those that the design names"
+	"root 700 merlon 1770 " "its directories are those that the design names"
 pids=$(inside pgrep -x merlond | tr '\n' ' ')
 is "$(wc -w <<<"$pids")" 3 "three processes"
 uids=$(for pid in $pids; do inside sed -n 's/^Uid:\t\([0-9]*\).*/\1/p' "/proc/$pid/status"; done)

@@ -129,7 +129,7 @@ like "$(openssl x509 -inform der -in /var/lib/dkms/mok.pub -noout -subject)" "DK
 	"which is where README says"
 ok "there is a user for merlond" getent passwd merlon
 is "$(stat -c '%a %U %G' /var/lib/merlon /var/lib/merlon-inbox)" \
-	"700 root root"$'\n'"770 merlon merlon" "its directories have their modes"
+	"700 root root"$'\n'"1770 merlon merlon" "its directories have their modes"
 is "$(type -P merlon merlond)" "/usr/bin/merlon"$'\n'"/usr/sbin/merlond" \
 	"programs are those of the package"
 ok "modprobe merlon" modprobe merlon

@@ -5,6 +5,11 @@
  * Asks merlond, prints the reply as JSON on one line, and exits with 0 (done),
  * 1 (refused) or 2 (no reply).
  *
+ * askd [--socket PATH] two | hold N
+ *
+ * What no client of the library does: a request with two descriptors; N
+ * connections that ask nothing, until standard input ends ("held" is printed).
+ *
  * askd kernel status | arm SCOPE MODE [CONFIRM_S] | disarm | confirm
  *
  * The same of the kernel module, without merlond.
@@ -99,16 +104,62 @@ static int ask_kernel(int argc, char **argv)
 
 /* ------------------------------------------------------------------ merlond */
 
-/* What no client of the library would ever send. */
-static int ask_raw(const char *path, const char *text)
+static int connect_raw(const char *path)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET, 0);
-	char reply[ML_DAEMON_MESSAGE];
-	ssize_t length;
 
 	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
 	if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)))
+		return -1;
+	return fd;
+}
+
+static int ask_two(const char *path)
+{
+	static char text[] = "{\"request\":\"apply\"}";
+	struct iovec part = { .iov_base = text, .iov_len = sizeof(text) - 1 };
+	char control[CMSG_SPACE(2 * sizeof(int))] __attribute__((aligned(8))) = { 0 };
+	struct msghdr message = {
+		.msg_iov = &part, .msg_iovlen = 1,
+		.msg_control = control, .msg_controllen = sizeof(control),
+	};
+	struct cmsghdr *head = CMSG_FIRSTHDR(&message);
+	const int descriptors[] = { 0, 1 };
+	int fd = connect_raw(path);
+	char reply[ML_DAEMON_MESSAGE];
+
+	head->cmsg_level = SOL_SOCKET;
+	head->cmsg_type = SCM_RIGHTS;
+	head->cmsg_len = CMSG_LEN(sizeof(descriptors));
+	memcpy(CMSG_DATA(head), descriptors, sizeof(descriptors));
+	if (fd < 0 || sendmsg(fd, &message, MSG_NOSIGNAL) < 0)
+		return 2;
+	return recv(fd, reply, sizeof(reply), 0) < 0 ? 2 : 0;
+}
+
+static int hold(const char *path, int count)
+{
+	char byte;
+
+	while (count-- > 0)
+		if (connect_raw(path) < 0)
+			return 2;
+	printf("held\n");
+	fflush(stdout);
+	while (read(0, &byte, 1) > 0)
+		;
+	return 0;
+}
+
+/* What no client of the library would ever send. */
+static int ask_raw(const char *path, const char *text)
+{
+	int fd = connect_raw(path);
+	char reply[ML_DAEMON_MESSAGE];
+	ssize_t length;
+
+	if (fd < 0)
 		return 2;
 	if (send(fd, text, strlen(text), MSG_NOSIGNAL) < 0 && errno != EPIPE)
 		return 2;
@@ -195,5 +246,9 @@ int main(int argc, char **argv)
 		return print_watermark(argv[2]);
 	if (!strcmp(argv[1], "raw") && argc == 3)
 		return ask_raw(path, argv[2]);
+	if (!strcmp(argv[1], "two"))
+		return ask_two(path);
+	if (!strcmp(argv[1], "hold") && argc == 3)
+		return hold(path, atoi(argv[2]));
 	return ask_daemon(path, argc - 1, argv + 1);
 }

@@ -6,7 +6,8 @@
  * SIGKILL as one of them is about to make the N-th system call (counted over
  * all, from 1). The call is not made. N = 0: only counts; KILLAT_LIST in the
  * environment: and lists. Status: COMMAND's, and "survived TOTAL" on standard
- * output; or 99 and "killed N PID CALL".
+ * output; or 99 and "killed N PID CALL". KILLAT_CRASH in the environment: only
+ * the one that makes the call, and by SIGSEGV, as if it had crashed.
  */
 #include "killat.h"
 

@@ -30,6 +30,7 @@ static struct {
 	unsigned long at;	/* 0: never */
 	unsigned long calls;	/* so far */
 	bool list;		/* print each */
+	bool crash;		/* SIGSEGV, to one; the others are let go of at exit */
 	bool struck;
 	pid_t struck_pid;
 	char struck_call[32];
@@ -67,6 +68,7 @@ static inline void trace_begin(unsigned long at)
 	memset(&trace, 0, sizeof(trace));
 	trace.at = at;
 	trace.list = getenv("KILLAT_LIST");
+	trace.crash = getenv("KILLAT_CRASH");
 }
 
 static inline void trace_kill_known(void)
@@ -143,7 +145,10 @@ static inline void trace_count(pid_t pid)
 		return;
 	trace.struck = true;
 	trace.struck_pid = pid;
-	trace_kill();
+	if (trace.crash)
+		kill(pid, SIGSEGV);
+	else
+		trace_kill();
 }
 
 static inline void trace_stop(pid_t pid, int status)

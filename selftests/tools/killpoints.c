@@ -10,7 +10,9 @@
  *
  * STEP: every STEP-th N, from 1 on, for loads and renewals, restart and reboot.
  * STARTS: moreover, killed at every STARTS-th call of a start that finds an
- * apply half done; 0: not at all.
+ * apply half done; 0: not at all. Always: a start that finds the kernel ahead of
+ * the directory is killed at the same call SIEGE times, at every fifth of these
+ * points; then it is started, and started again after a reboot.
  *
  * At each of these points must hold:
  *
@@ -33,6 +35,7 @@
 #include "kernel.h"
 #include "killat.h"
 
+#define SIEGE 6			/* deaths; more than any bundle is blamed for */
 #define PATIENCE 120		/* seconds; an emulated machine may be slow */
 
 static const char *merlond, *dir;
@@ -370,11 +373,11 @@ static void sweep(enum how how, enum way way, unsigned long step)
 /* ------------------------------------------------------------------ at start */
 
 /* The call of an apply where the kernel has just taken the generation. */
-static unsigned long call_after_kernel(void)
+static unsigned long call_after_kernel(unsigned long step)
 {
 	unsigned long at;
 
-	for (at = 40; ; at++) {
+	for (at = 40; ; at += step) {
 		struct wreck wreck;
 
 		serial++;
@@ -425,7 +428,7 @@ static bool strike_start(unsigned long at)
 
 static void sweep_starts(unsigned long step)
 {
-	unsigned long half = call_after_kernel(), at = 1;
+	unsigned long half = call_after_kernel(1), at = 1;
 	unsigned int before = problems, struck = 0;
 	struct wreck wreck;
 	bool again = true;
@@ -434,8 +437,6 @@ static void sweep_starts(unsigned long step)
 		serial++;
 		strike(LOAD, struck % 2 ? half : half - 30, &wreck);
 		check_wreck(&wreck);
-		/* A second death over one bundle is another matter: quarantine. */
-		unlink(in_dir("state/processing"));
 		again = strike_start(at);
 		start();
 		check_restart(&wreck);
@@ -446,6 +447,45 @@ static void sweep_starts(unsigned long step)
 	printf("# start: killed at %u points of %lu calls\n", struck, trace.calls);
 	result(problems == before, "killed while it starts: all holds");
 	result(struck > 5, "it was killed while it starts");
+}
+
+/* Return: whether there were so many calls. */
+static bool besiege(unsigned long half, unsigned long at, unsigned int *ret_besieged)
+{
+	struct wreck wreck;
+	bool again = true;
+	int i;
+
+	serial++;
+	strike(LOAD, half, &wreck);
+	check_wreck(&wreck);
+	if (wreck.kernel == serial && wreck.watermark < serial) {
+		for (i = 0; again && i < SIEGE; i++)
+			again = strike_start(at);
+		*ret_besieged += again;
+	}
+	start();
+	check_restart(&wreck);
+	trace_begin(0);
+	kill(daemon_pid, SIGTERM);
+	waitpid(daemon_pid, NULL, 0);
+	reboot();
+	start();
+	check_restart(&wreck);
+	check_again(LOAD);
+	return again;
+}
+
+static void sweep_sieges(unsigned long step)
+{
+	unsigned int before = problems, besieged = 0;
+	unsigned long half = call_after_kernel(4), at = 1;
+
+	while (besiege(half, at, &besieged))
+		at += 5 * step;
+	printf("# besieged at %u points\n", besieged);
+	result(problems == before, "killed %d times as it starts: all holds", SIEGE);
+	result(besieged > 3, "it was besieged");
 }
 
 int main(int argc, char **argv)
@@ -461,13 +501,14 @@ int main(int argc, char **argv)
 	dir = argv[2];
 	if (ml_keys_setup(&error))
 		bail("%s", error.text);
-	printf("1..%d\n", 9 + (starts ? 2 : 0));
+	printf("1..%d\n", 11 + (starts ? 2 : 0));
 	reboot();
 	start();
 	result(!offer(bundle_path(LOAD, ++serial)), "a first bundle is applied");
 	for (how = LOAD; how <= RENEW; how++)
 		for (way = RESTART; way <= REBOOT; way++)
 			sweep((enum how)how, (enum way)way, step);
+	sweep_sieges(step);
 	if (starts)
 		sweep_starts(starts);
 	kill(daemon_pid, SIGTERM);
