@@ -182,7 +182,7 @@ sign() { # serial policy [key] [directory]
 }
 
 start_daemon() {
-	mkdir -m 700 "$state" "$work/inbox"
+	mkdir -m 700 "$state"
 	in_exit merlond --trust "$work/trust.json" --state-dir "$state" \
 		--inbox "$work/inbox" >"$work/merlond.log" 2>&1 &
 	until_true test -S /run/merlon/merlond.sock
