@@ -57,6 +57,22 @@ ask "is a network" "host bits" 192.168.7.1/24 gate tcp:22
 ask "many services" "a range" ada gate tcp:22-23
 ask "many services" "TCP without a port" ada gate tcp
 ask "more than one protocol: say tcp:443" "a port without protocol" ada gate 443
+ask "'22' is more than one protocol: say tcp:22 or udp:22, or 22:\* for IP protocol 22$" \
+	"a small one, which is a protocol's number too" ada gate 22
+ask "'0' is more than one protocol: say tcp:0 or udp:0$" "and 0, which is none's" ada gate 0
+ask "'tcp/22': write tcp:22$" "a slash" ada gate tcp/22
+ask "'ping': write icmp:echo-request" "a ping, by a name that it has not" ada gate ping
+ask "the service is a word of its own: 192.168.7.9 tcp:22$" "a port behind an address" \
+	ada 192.168.7.9:22
+ask "the service is a word of its own: gate tcp:22$" "behind a name" gate:22 ada
+ask "the service is a word of its own: fd7a::1 tcp:22$" "behind brackets" ada '[fd7a::1]:22'
+# The one who is named by a rule is a set, as a group is.
+merlon_run explain ada@example.org gate udp:53 --file "$office" --node gate --json
+json '[.verdict, .answers[0].sourceName]' '["allow","ada"]' "a user whom a rule names"
+ask "no rule names the user 'eve@example.org' by itself: name a group or a node" \
+	"a user who is not in the rules" eve@example.org gate tcp:22
+merlon_run explain ada 192.168.7.8 22:\* --file "$office" --node gate --json
+json '[.answers[].service]' '["22:*"]' "a protocol by its number"
 ask "'tcp:99999'" "a port that does not exist" ada gate tcp:99999
 ask "'nonsense'" "no service" ada gate nonsense
 ask "no family in which" "addresses of two families" 100.64.0.10 fd7a::1 tcp:22
@@ -65,6 +81,7 @@ misuse "No such file" "no file" explain ada gate --file nothing.hujson
 misuse "needs more" "one address" explain ada --file "$office"
 merlon_run explain 1.2.3.4 5.6.7.8 tcp:22 --json
 is "$status" 2 "without file and module there is nobody to ask"
-like "$(jq -r .error.message err)" "merlon.ko|module|modprobe|root" "and it says so"
+like "$(jq -r .error.message err)" "run 'modprobe merlon', or ask a file with --file$|root" \
+	"and it says what to do"
 
 done_testing

@@ -182,6 +182,9 @@ static int judge_open(const struct cli *cli, struct judge *judge, struct ml_erro
 	judge->offline = file != NULL;
 	if (!file) {
 		code = live_open(cli, &judge->live, error);
+		if (code == -ENOENT && !judge->live.kernel)
+			ml_error_set(error, code,
+				     "the kernel module is not loaded: run 'modprobe merlon', or ask a file with --file");
 		judge->ruleset = judge->live.ruleset;
 		return code;
 	}
@@ -310,7 +313,8 @@ const struct cli_command cli_explain = {
 	.summary = "say what becomes of a packet, and which rule says so",
 	.notes = "SRC and DST are addresses, or names that the policy knows; a name is asked about\n"
 		 "in each family that both have. SERVICE is tcp:22, udp:53, icmp:8,\n"
-		 "icmp:echo-request (the default), or a protocol without ports. Nothing is counted.",
+		 "icmp:echo-request (the default), or a protocol without ports, as gre or 22:*. Nothing is\n"
+		 "counted.",
 	.options = explain_options,
 	.run = explain_run,
 };

@@ -50,6 +50,44 @@ static void endpoint_find_set(struct endpoint *endpoint, const struct ml_ruleset
 	}
 }
 
+static bool is_number(const char *text)
+{
+	return *text && strspn(text, "0123456789") == strlen(text);
+}
+
+/* "nas:22" and "[fd00::1]:22": two words that were written as one. */
+static int two_words_check(const char *text, struct ml_error *error)
+{
+	const char *colon = strrchr(text, ':');
+	int length = colon ? (int)(colon - text) : 0;
+	bool brackets = length > 2 && *text == '[' && colon[-1] == ']';
+
+	if (!colon || !is_number(colon + 1) || !(brackets || colon == strchr(text, ':')))
+		return 0;
+	return ml_error_set(error, -EINVAL, "'%s': the service is a word of its own: %.*s tcp:%s",
+			    text, length - 2 * brackets, text + brackets, colon + 1);
+}
+
+static int name_find(struct endpoint *endpoint, const struct ml_ruleset *names,
+		     struct ml_error *error)
+{
+	endpoint_find_name(endpoint, names, true);
+	endpoint_find_name(endpoint, names, false);
+	if (!endpoint->has[0] && !endpoint->has[1])
+		endpoint_find_set(endpoint, names);
+	if (endpoint->has[0] || endpoint->has[1])
+		return 0;
+	if (two_words_check(endpoint->text, error))
+		return -EINVAL;
+	if (strchr(endpoint->text, '@'))
+		return ml_error_set(error, -ENOENT,
+				    "no rule names the user '%s' by itself: name a group or a node",
+				    endpoint->text);
+	return ml_error_set(error, -ENOENT,
+			    "'%s' is neither an address nor a name that this node's policy knows",
+			    endpoint->text);
+}
+
 static int endpoint_parse(struct endpoint *endpoint, const struct ml_ruleset *names,
 			  struct ml_error *error)
 {
@@ -63,19 +101,12 @@ static int endpoint_parse(struct endpoint *endpoint, const struct ml_ruleset *na
 	if (code != -EINVAL)
 		return ml_error_set(error, -EINVAL, "'%s' is a network: name one address of it",
 				    endpoint->text);
-	if (!names)
-		return ml_error_set(error, -ENOENT,
-				    "'%s' is not an address, and names are not known here",
-				    endpoint->text);
-	endpoint_find_name(endpoint, names, true);
-	endpoint_find_name(endpoint, names, false);
-	if (!endpoint->has[0] && !endpoint->has[1])
-		endpoint_find_set(endpoint, names);
-	if (!endpoint->has[0] && !endpoint->has[1])
-		return ml_error_set(error, -ENOENT,
-				    "'%s' is neither an address nor a name that this node's policy knows",
-				    endpoint->text);
-	return 0;
+	if (names)
+		return name_find(endpoint, names, error);
+	if (two_words_check(endpoint->text, error))
+		return -EINVAL;
+	return ml_error_set(error, -ENOENT, "'%s' is not an address, and names are not known here",
+			    endpoint->text);
 }
 
 /* ---------------------------------------------------------------- service */
@@ -111,6 +142,33 @@ static int service_pick(const struct ml_services *list, const char *text, int fa
 	return 0;
 }
 
+/* Where a rule means two protocols by a number alone, and a reader may mean a third. */
+static int number_refuse(const char *text, struct ml_error *error)
+{
+	char whole[64] = "";
+
+	if (ml_service_protocol_known(text))
+		snprintf(whole, sizeof(whole), ", or %s:* for IP protocol %s", text, text);
+	return ml_error_set(error, -EINVAL,
+			    "'%s' is more than one protocol: say tcp:%s or udp:%s%s", text, text,
+			    text, whole);
+}
+
+/* Spellings of elsewhere; one is enough. */
+static int spelling_check(const char *text, struct ml_error *error)
+{
+	const char *slash = strchr(text, '/');
+
+	if (is_number(text))
+		return number_refuse(text, error);
+	if (!strcmp(text, "ping"))
+		return ml_error_set(error, -EINVAL, "'ping': write icmp:echo-request, or nothing");
+	if (slash && is_number(slash + 1))
+		return ml_error_set(error, -EINVAL, "'%s': write %.*s:%s", text,
+				    (int)(slash - text), text, slash + 1);
+	return 0;
+}
+
 static int service_parse(const char *text, struct ml_services *ret, struct ml_error *error)
 {
 	char why[ML_SERVICE_WHY], whole[64];
@@ -118,6 +176,9 @@ static int service_parse(const char *text, struct ml_services *ret, struct ml_er
 
 	if (!text || !strcmp(text, "icmp"))
 		text = "icmp:echo-request";
+	code = spelling_check(text, error);
+	if (code)
+		return code;
 	snprintf(whole, sizeof(whole), "%.60s%s", text,
 		 !strchr(text, ':') && ml_service_protocol_known(text) ? ":*" : "");
 	code = ml_services_parse(ret, whole, ML_SERVICE_STAR_EVERY, why);
