@@ -90,6 +90,14 @@ yes "signed again elsewhere" policy sign "$office" --key policy.key --network ho
 ok "gives the same bytes" cmp bundles/gate.bundle again/gate.bundle
 no "holds generation 1.1.*--serial" "the same serial once more" policy sign "$office" \
 	--key policy.key --network home --serial 1 -o bundles
+ids=()
+for key in policy stranger; do
+	ids+=("$("$merlon" key show $key.key --json | jq -r '.id[:8]')")
+done
+no "^merlon: again holds generation 1.1 of \"home\", signed by ${ids[0]}…; this key is ${ids[1]}…: use another directory, or that key$" \
+	"by another key, over what the first signed" policy sign "$office" --key stranger.key \
+	--network home -o again
+ok "which is still there" cmp bundles/gate.bundle again/gate.bundle
 edit 's/"accept": \["192.168.7.2:22"\]/"accept": ["192.168.7.2:443"]/'
 no "test|443" "a policy whose tests fail is not signed" policy sign edited.hujson \
 	--key policy.key --network home -o failing

@@ -53,7 +53,8 @@ int signing_dates(const struct cli *cli, struct ml_statement *ret, struct ml_err
  * @also: another directory; NULL: none
  *
  * Only bundles that this key signed for this network count: nobody else can
- * push the serial up. -ESTALE: --serial is not above them.
+ * push the serial up. -ESTALE: --serial is not above them; -EKEYREJECTED: some are
+ * of this network and another key, which would be written over.
  */
 int signing_serial(const struct cli *cli, struct signing *signing, const char *directory,
 		   const char *also, struct ml_error *error);

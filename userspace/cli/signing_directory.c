@@ -9,9 +9,10 @@
 
 #include "file.h"
 #include "signing.h"
+#include "strict.h"
 #include "units.h"
 
-/* Called for each bundle that the key signed for the network. Not 0 ends it. */
+/* Called for each bundle of the network, by who signed it. Not 0 ends it. */
 typedef int (*bundle_each)(struct signing *signing, const char *path,
 			   const struct ml_bundle *bundle, struct ml_error *error);
 
@@ -22,9 +23,9 @@ static bool is_bundle_name(const char *name)
 	return name[0] != '.' && length > 7 && !strcmp(name + length - 7, ".bundle");
 }
 
-/* @network "": of any network. */
+/* Of the network, or of any where none is named. @foreign, or NULL: what the key did not sign. */
 static int bundle_visit(struct signing *signing, const char *path, bundle_each each,
-			struct ml_error *error)
+			bundle_each foreign, struct ml_error *error)
 {
 	struct ml_trust trust = { .key_count = 1 };
 	struct source source;
@@ -43,12 +44,14 @@ static int bundle_visit(struct signing *signing, const char *path, bundle_each e
 	if (!ml_bundle_verify((struct ml_bytes){ source.bytes, source.length }, &trust,
 			      &source.bundle, error))
 		code = each(signing, path, &source.bundle, error);
+	else if (foreign)
+		code = foreign(signing, path, &source.bundle, error);
 	source_close(&source);
 	return code;
 }
 
 static int directory_visit(struct signing *signing, const char *directory, bundle_each each,
-			   struct ml_error *error)
+			   bundle_each foreign, struct ml_error *error)
 {
 	DIR *dir = opendir(directory);
 	struct dirent *entry;
@@ -61,7 +64,7 @@ static int directory_visit(struct signing *signing, const char *directory, bundl
 		if (!is_bundle_name(entry->d_name))
 			continue;
 		snprintf(path, sizeof(path), "%s/%s", directory, entry->d_name);
-		code = bundle_visit(signing, path, each, error);
+		code = bundle_visit(signing, path, each, foreign, error);
 	}
 	closedir(dir);
 	return code;
@@ -88,6 +91,48 @@ static int note_highest(struct signing *signing, const char *path,
 	return 0;
 }
 
+/* The key that an envelope names, which proves nothing. false: none that could be one. */
+static bool named_key(struct ml_bytes envelope, char ret[static 65])
+{
+	uint8_t ignored[32];
+	const char *id;
+	json_t *json;
+	bool found;
+
+	if (ml_strict_load(envelope.data, envelope.length, "envelope", &json, NULL))
+		return false;
+	id = json_string_value(json_object_get(
+		json_array_get(json_object_get(json, "signatures"), 0), "keyid"));
+	found = id && ml_strict_hex32(id, ignored);
+	if (found)
+		strcpy(ret, id);
+	json_decref(json);
+	return found;
+}
+
+/*
+ * Nodes that trust both keys count generations, not keys: what this one cannot count
+ * must not be written over. A bundle that is only damaged is.
+ */
+static int foreign_refuse(struct signing *signing, const char *path,
+			  const struct ml_bundle *bundle, struct ml_error *error)
+{
+	const struct ml_statement *statement = &bundle->statement;
+	struct ml_public_key public;
+	char own[65], other[65];
+
+	ml_secret_key_public(signing->key, &public);
+	ml_public_key_id(&public, own);
+	if (strcmp(signing->statement.network, statement->network) ||
+	    !named_key(bundle->envelope, other) || !strcmp(own, other))
+		return 0;
+	return ml_error_set(error, -EKEYREJECTED,
+			    "%.*s holds generation %" PRIu64 ".%" PRIu64
+			    " of \"%s\", signed by %.8s…; this key is %.8s…: use another directory, or that key",
+			    (int)(strrchr(path, '/') - path), path, statement->epoch,
+			    statement->serial, statement->network, other, own);
+}
+
 static int serial_check(struct ml_statement *statement, const struct ml_statement *highest,
 			const char *directory, struct ml_error *error)
 {
@@ -104,7 +149,7 @@ static int serial_check(struct ml_statement *statement, const struct ml_statemen
 /* A directory that is not there holds nothing. */
 static int highest_find(struct signing *highest, const char *directory, struct ml_error *error)
 {
-	int code = directory_visit(highest, directory, note_highest, error);
+	int code = directory_visit(highest, directory, note_highest, foreign_refuse, error);
 
 	return code == -ENOENT ? 0 : code;
 }
@@ -196,7 +241,7 @@ int signing_add_directory(struct signing *signing, const char *directory,
 {
 	int code;
 
-	code = directory_visit(signing, directory, note_newest, error);
+	code = directory_visit(signing, directory, note_newest, NULL, error);
 	if (code)
 		return code;
 	if (!signing->statement.serial)
@@ -207,6 +252,6 @@ int signing_add_directory(struct signing *signing, const char *directory,
 	if (!signing->nodes)
 		return ml_error_set(error, -ENOMEM, "out of memory");
 	signing->count = signing->room = signing->statement.tree_size;
-	code = directory_visit(signing, directory, node_take, error);
+	code = directory_visit(signing, directory, node_take, NULL, error);
 	return code ? code : nodes_check(signing, directory, error);
 }
