@@ -49,6 +49,21 @@ for wish in \
 	merlon_run policy check wish.hujson
 	like "$(said err)" "^\(${wish##*|}.*\)$" "and a remark"
 done
+merlon_run policy check "$office"
+is "$(said out | tr '\n' '|')" "$office: valid, 3 nodes, at most 7 rules on one node|4 tests, not run: merlon policy test|" \
+	"in words: nodes, rules, and tests that were not run"
+json_warnings() { "$merlon" policy check "$1" --json | jq -r '.warnings[] | split(":")[0]'; }
+for rule in '["a@example.org"]' '["group:g"]' '["tag:t"]' '["autogroup:member"]'; do
+	echo '{"groups": {"group:g": ["a@example.org"]}, "tagOwners": {"tag:t": []},
+		"grants": [{"src": '"$rule"', "dst": ["*"], "ip": ["*"]}]}' >nobody.hujson
+	is "$(json_warnings nobody.hujson)" 'there is no section "nodes"' "rules for $rule without nodes"
+done
+echo '{"grants": [{"src": ["10.0.0.1"], "dst": ["*"], "ip": ["*"]}]}' >literal.hujson
+is "$(json_warnings literal.hujson)" "" "addresses need no nodes"
+echo '{}' >empty.hujson
+is "$(json_warnings empty.hujson)" "nothing is granted" "nothing at all"
+echo '{"nodes": {"a": {"addresses": ["10.0.0.1"]}}, "deny": [{"src": ["*"], "dst": ["a"]}]}' >denied.hujson
+is "$(json_warnings denied.hujson)" "nothing is granted" "denials alone"
 misuse "needs more: usage" "no file" policy check
 misuse "too much" "two files" policy check "$office" "$office"
 

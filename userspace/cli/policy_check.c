@@ -29,28 +29,38 @@ static int compile_all(const struct source *source, size_t *ret_rules, struct ml
 	return 0;
 }
 
+static void check_answer(const struct cli *cli, const struct source *source, size_t rules)
+{
+	size_t nodes = ml_policy_node_count(source->policy);
+	size_t tests = ml_policy_test_count(source->policy);
+	struct ml_output *out = cli->output;
+
+	ml_output_value(out, "valid", json_true());
+	ml_output_value(out, "file", ml_output_text(source->path));
+	ml_output_value(out, "nodes", json_integer((json_int_t)nodes));
+	ml_output_value(out, "mostRules", json_integer((json_int_t)rules));
+	ml_output_value(out, "tests", json_integer((json_int_t)tests));
+	ml_output_say(out, ML_GOOD, "%s: valid, %zu node%s, %s%zu rule%s%s", source->path, nodes,
+		      nodes == 1 ? "" : "s", nodes ? "at most " : "", rules,
+		      rules == 1 ? "" : "s", nodes ? " on one node" : "");
+	if (tests)
+		ml_output_say(out, ML_PLAIN, "%zu test%s, not run: merlon policy test", tests,
+			      tests == 1 ? "" : "s");
+	warnings_of_policy(cli, source->policy);
+}
+
 static int check_run(struct cli *cli)
 {
-	struct ml_output *out = cli->output;
 	struct source source;
 	struct ml_error error;
-	size_t nodes, rules;
+	size_t rules;
 	int code;
 
 	if (source_open_policy(cli_operand(cli, 0), &source, &error))
 		return cli_judge(cli, &error);
-	nodes = ml_policy_node_count(source.policy);
 	code = compile_all(&source, &rules, &error);
-	if (!code) {
-		ml_output_value(out, "valid", json_true());
-		ml_output_value(out, "file", ml_output_text(source.path));
-		ml_output_value(out, "nodes", json_integer((json_int_t)nodes));
-		ml_output_value(out, "mostRules", json_integer((json_int_t)rules));
-		ml_output_say(out, ML_GOOD, "%s: valid, %zu node%s, at most %zu rule%s on one",
-			      source.path, nodes, nodes == 1 ? "" : "s", rules,
-			      rules == 1 ? "" : "s");
-		warnings_of_policy(cli, source.policy);
-	}
+	if (!code)
+		check_answer(cli, &source, rules);
 	source_close(&source);
 	return code ? cli_judge(cli, &error) : CLI_YES;
 }

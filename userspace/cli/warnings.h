@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a policy asks for and this release does not do: who asked is told. */
+/* What a policy asks for in vain, or leaves out: who asked is told. */
 #ifndef CLI_WARNINGS_H
 #define CLI_WARNINGS_H
 

@@ -187,6 +187,11 @@ const char *ml_policy_node_name(const struct ml_policy *policy, size_t index)
 	return policy->nodes[policy->node_order[index]].name;
 }
 
+size_t ml_policy_test_count(const struct ml_policy *policy)
+{
+	return policy->probe_count;
+}
+
 int ml_policy_node_get(const struct ml_policy *policy, const char *name,
 		       const struct policy_node **ret, struct ml_error *error)
 {

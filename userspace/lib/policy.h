@@ -67,10 +67,11 @@ int ml_policy_ruleset(const struct ml_policy *policy, const char *node,
 int ml_policy_node_json(const struct ml_policy *policy, const char *node,
 			json_t **ret, struct ml_error *error);
 
-#define ML_POLICY_WARNINGS 5
+#define ML_POLICY_WARNINGS 7
 
 /**
- * ml_policy_warnings - what the policy asks for and this release does not do
+ * ml_policy_warnings - what the policy asks for and this release does not do, and
+ * what will hardly be meant: rules for nobody, or no grant at all
  * @ret: a sentence each; they are constant
  *
  * Return: how many.
@@ -86,6 +87,9 @@ struct ml_policy_case {
 	bool want_allow, got_allow;
 	uint64_t rule_id;	/* the winner; 0: no rule */
 };
+
+/* How many cases ml_policy_test() runs. */
+size_t ml_policy_test_count(const struct ml_policy *policy);
 
 /**
  * ml_policy_test - run the policy's `tests` through compiler and classifier

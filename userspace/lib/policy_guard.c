@@ -96,42 +96,6 @@ bool ml_policy_guard_rejects(const struct policy_guard *guard)
 	return guard->unmatched && !strcmp(guard->unmatched->string.text, "reject");
 }
 
-struct wishes {
-	bool everything, allow, last_resort;
-};
-
-static void wishes_add(struct wishes *wishes, const struct policy_guard *guard)
-{
-	if (guard->scope && !strcmp(guard->scope->string.text, "everything"))
-		wishes->everything = true;
-	if (guard->allow && guard->allow->array.count)
-		wishes->allow = true;
-	if (guard->last_resort_rules.count)
-		wishes->last_resort = true;
-}
-
-size_t ml_policy_warnings(const struct ml_policy *policy,
-			  const char *ret[static ML_POLICY_WARNINGS])
-{
-	struct wishes wishes = { 0 };
-	size_t count = 0;
-
-	wishes_add(&wishes, &policy->guard);
-	for (size_t i = 0; i < policy->node_count; i++)
-		wishes_add(&wishes, &policy->nodes[i].guard);
-	if (wishes.everything)
-		ret[count++] = "guard.scope is everything: this module guards tunnels, and what leaves outside of them is not held back";
-	if (wishes.allow)
-		ret[count++] = "guard.allow has no effect: its allowances are of the scope everything, which this module does not guard";
-	if (wishes.last_resort)
-		ret[count++] = "guard.lastResort has no effect: once the policy has expired, this module lets nothing through the tunnels";
-	if (policy->dns.guard)
-		ret[count++] = "dns.guard has no effect: this module stops no lookup that leaves outside of the tunnels";
-	if (policy->exit.present)
-		ret[count++] = "exit has no effect: grants alone say who may go out, and this module closes nobody's own LAN";
-	return count;
-}
-
 static int exit_node_read(struct policy_reader *reader, const struct ml_hujson_value *value,
 			  uint32_t *ret)
 {
