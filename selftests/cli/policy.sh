@@ -262,6 +262,36 @@ json '[.nodes[] | .sameAs]' '[null,"ada","ada"]' "nodes that fare alike are told
 edit 's/"bob": {/"eve": {/; s/100.64.0.11/100.64.0.12/'
 merlon_run policy diff "$office" edited.hujson --json
 json '[.nodes[].node]' '["ada","bob","gate","eve"]' "nodes that go and come"
+# What no node and no host is called, but a rule lists, is compared all the same.
+nodes='"nodes": {"a": {"addresses": ["100.64.0.1"]}, "b": {"addresses": ["100.64.0.2"]}}'
+grants() { echo "{$nodes, \"grants\": [$1]}" >"$2"; }
+near='{"src": ["a"], "dst": ["10.9.0.0/24"], "ip": ["tcp:22"]}'
+grants "$near" near.hujson
+reaches() { # FILE: who reaches what since near.hujson, of node a
+	merlon_run policy diff near.hujson "$1" --node a --json
+	jq -c '[.nodes[0].reachability[] | "\(.source) \(.destination) \(.service) \(.after)"] | unique' out
+}
+grants "$near, {\"src\": [\"a\"], \"dst\": [\"192.168.7.0/24\"], \"ip\": [\"tcp:22\"]}" far.hujson
+is "$(reaches far.hujson)" '["a 192.168.7.0/24 tcp:22 allow"]' "a network that only a rule lists"
+merlon_run policy diff near.hujson far.hujson --node a
+like "$(said out)" "ipv4 +a +192.168.7.0/24 +tcp:22 +deny +allow" "also in words"
+grants '{"src": ["a"], "dst": ["10.9.0.0/16"], "ip": ["tcp:22"]}' far.hujson
+is "$(reaches far.hujson)" '["a 10.9.0.0/16 tcp:22 allow"]' "a network around one that was reached before"
+grants "$near, {\"src\": [\"a\"], \"dst\": [\"10.9.0.0-10.9.0.255\"], \"ip\": [\"tcp:22\"]}" far.hujson
+is "$(reaches far.hujson)" '[]' "not the same by another name"
+grants "$near, {\"src\": [\"a\"], \"dst\": [\"autogroup:internet\"], \"ip\": [\"icmp:*\"]}" far.hujson
+is "$(reaches far.hujson)" '["a autogroup:internet icmp:* allow"]' "the internet, and icmp:* as it is written"
+is "$(jq '.nodes[0].reachability | length' out)" 1 "once, however many prefixes it has"
+grants "$near, {\"src\": [\"*\"], \"dst\": [\"b\"], \"ip\": [\"tcp:80\"]}" far.hujson
+is "$(reaches far.hujson)" '["* b tcp:80 allow","10.9.0.0/24 b tcp:80 allow","a b tcp:80 allow"]' \
+	"from everywhere"
+echo '{}' >empty.hujson
+echo '{"grants": [{"src": ["*"], "dst": ["*"], "ip": ["tcp:80"]}]}' >open.hujson
+merlon_run policy diff empty.hujson open.hujson --json
+json '[.nodes[0].reachability[] | "\(.family) \(.source) \(.destination) \(.after)"]' \
+	'["ipv4 * * allow","ipv6 * * allow"]' "everywhere, where nothing has a name"
+misuse "these are bundles of two nodes, ada and gate$" "bundles of two nodes" \
+	policy diff bundles/ada.bundle bundles/gate.bundle
 misuse "neither side has a node" "a node of neither" policy diff "$office" "$office" --node x
 
 # --- a policy without nodes -------------------------------------------------

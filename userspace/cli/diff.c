@@ -18,43 +18,11 @@ struct cut {
 };
 
 struct question {
-	struct ml_name *names;	/* borrowed texts, of both sides, no duplicates */
-	size_t name_count;
+	struct diff_end *ends;
+	size_t end_count;
 	struct ml_service_range *services;
 	size_t service_count;
 };
-
-/* ------------------------------------------------------------------ names */
-
-static int by_name(const void *a, const void *b)
-{
-	const struct ml_name *x = a, *y = b;
-	int order = strcmp(x->name, y->name);
-
-	return order ? order : ml_prefix_compare(&x->prefix, &y->prefix);
-}
-
-static int names_gather(const struct ml_ruleset *a, const struct ml_ruleset *b,
-			struct question *question)
-{
-	size_t count = a->name_count + b->name_count, kept = 0;
-	struct ml_name *names = calloc(count + 1, sizeof(*names));
-
-	if (!names)
-		return -ENOMEM;
-	if (a->name_count)
-		memcpy(names, a->names, a->name_count * sizeof(*names));
-	if (b->name_count)
-		memcpy(names + a->name_count, b->names, b->name_count * sizeof(*names));
-	qsort(names, count, sizeof(*names), by_name);
-	for (size_t i = 0; i < count; i++) {
-		if (!kept || by_name(&names[kept - 1], &names[i]))
-			names[kept++] = names[i];
-	}
-	question->names = names;
-	question->name_count = kept;
-	return 0;
-}
 
 /* --------------------------------------------------------------- services */
 
@@ -163,26 +131,27 @@ static int services_gather(const struct ml_ruleset *a, const struct ml_ruleset *
 
 /* --------------------------------------------------------------- question */
 
-static bool allows(const struct sheet *sheet, const struct ml_name *from,
-		   const struct ml_name *to, const struct ml_service_range *service)
+static bool allows(const struct sheet *sheet, const struct diff_end *from,
+		   const struct diff_end *to, const struct ml_service_range *service)
 {
 	struct merlon_trace trace;
 
 	if (!sheet->tables)
 		return false;
-	merlon_classify_trace(sheet->tables, from->prefix.family, from->prefix.address,
-			      to->prefix.address, (uint8_t)service->protocol, service->first,
-			      &trace);
+	merlon_classify_trace(sheet->tables, from->name.prefix.family, from->address, to->address,
+			      (uint8_t)service->protocol, service->first, &trace);
 	return MERLON_VERDICT_ACTION(trace.verdict) == MERLON_ACTION_ALLOW;
 }
 
-static bool makes_sense(const struct ml_name *from, const struct ml_name *to,
+static bool makes_sense(const struct diff_end *from, const struct diff_end *to,
 			const struct ml_service_range *service)
 {
-	if (from->prefix.family != to->prefix.family || !strcmp(from->name, to->name))
+	uint8_t family = from->name.prefix.family;
+
+	if (family != to->name.prefix.family ||
+	    (from->named && to->named && !strcmp(from->name.name, to->name.name)))
 		return false;
-	return service->protocol != (from->prefix.family == AF_INET ? IPPROTO_ICMPV6 :
-								       IPPROTO_ICMP);
+	return service->protocol != (family == AF_INET ? IPPROTO_ICMPV6 : IPPROTO_ICMP);
 }
 
 /* Neighbouring ranges that changed alike are told as one. */
@@ -202,8 +171,8 @@ struct report {
 };
 
 static void pair_ask(const struct sheet *a, const struct sheet *b,
-		     const struct question *question, const struct ml_name *from,
-		     const struct ml_name *to, struct report *report)
+		     const struct question *question, const struct diff_end *from,
+		     const struct diff_end *to, struct report *report)
 {
 	struct diff_reach last, next = { from, to, { 0, 0, 0 }, false, false };
 	bool pending = false;
@@ -234,20 +203,20 @@ int diff_reachability(const struct sheet *a, const struct sheet *b,
 	struct question question = { 0 };
 	int code;
 
-	code = names_gather(&a->ruleset, &b->ruleset, &question);
+	code = diff_ends_gather(a, b, &question.ends, &question.end_count);
 	if (!code)
 		code = services_gather(&a->ruleset, &b->ruleset, &question);
 	if (code)
 		ml_error_set(error, code, "out of memory");
-	else if ((double)question.name_count * (double)question.name_count *
+	else if ((double)question.end_count * (double)question.end_count *
 		 (double)question.service_count > QUESTIONS_MAX)
-		code = ml_error_set(error, -E2BIG, "%zu names and %zu services are too many to ask about",
-				    question.name_count, question.service_count);
-	for (size_t i = 0; !code && i < question.name_count; i++) {
-		for (size_t j = 0; j < question.name_count; j++)
-			pair_ask(a, b, &question, &question.names[i], &question.names[j], &report);
+		code = ml_error_set(error, -E2BIG, "%zu names and prefixes and %zu services are too many to ask about",
+				    question.end_count, question.service_count);
+	for (size_t i = 0; !code && i < question.end_count; i++) {
+		for (size_t j = 0; j < question.end_count; j++)
+			pair_ask(a, b, &question, &question.ends[i], &question.ends[j], &report);
 	}
-	free(question.names);
+	free(question.ends);
 	free(question.services);
 	*ret_count = report.count;
 	return code;

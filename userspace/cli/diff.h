@@ -4,22 +4,22 @@
 
 #include <stdbool.h>
 
+#include "diff_ends.h"
 #include "source.h"
 
 /* Who reaches whom differently. */
 struct diff_reach {
-	const struct ml_name *source, *destination;
+	const struct diff_end *source, *destination;
 	struct ml_service_range service;
 	bool before, after;
 };
 
 /**
- * diff_reachability - compare two nodes' tables for all pairs of names
+ * diff_reachability - compare two nodes' tables for all pairs of ends
  * @a: before; image NULL: denies everything
  * @b: after
  *
- * A name stands for each of its prefixes, a network for its first address.
- * Return: 0, -E2BIG (so many names and services that it would take minutes),
+ * Return: 0, -E2BIG (so many ends and services that it would take minutes),
  * -ENOMEM.
  */
 int diff_reachability(const struct sheet *a, const struct sheet *b,

@@ -89,15 +89,18 @@ static const struct ml_column reach_columns[] = {
 	{ "after", "AFTER", false },
 };
 
-static void end_cell(struct ml_output *out, const struct ml_name *name)
+/* A network's JSON is its prefix, which may have many names; a set is known by its own. */
+static void end_cell(struct ml_output *out, const struct diff_end *end)
 {
+	const char *name = end->name.name;
 	char prefix[ML_PREFIX_TEXT];
 
-	ml_prefix_format(&name->prefix, prefix);
-	if (ml_prefix_is_host(&name->prefix))
-		ml_output_cell(out, ml_output_text(name->name), ML_PLAIN, "%s", name->name);
+	ml_prefix_format(&end->name.prefix, prefix);
+	if (ml_prefix_is_host(&end->name.prefix) || !strcmp(name, prefix))
+		ml_output_cell(out, ml_output_text(name), ML_PLAIN, "%s", name);
 	else
-		ml_output_cell(out, ml_output_text(prefix), ML_PLAIN, "%s (%s)", name->name, prefix);
+		ml_output_cell(out, ml_output_text(end->named ? prefix : name), ML_PLAIN,
+			       "%s (%s)", name, prefix);
 }
 
 static void allow_cell(struct ml_output *out, bool allow, enum ml_colour colour)
@@ -106,10 +109,22 @@ static void allow_cell(struct ml_output *out, bool allow, enum ml_colour colour)
 		       allow ? "allow" : "deny");
 }
 
+/* "1:*" tells it from that of IPv6, which the family does here. */
+static char *reach_service(const struct diff_reach *reach)
+{
+	char *service = describe_services(&reach->service, 1);
+
+	if (!service || strcmp(service, "1:*"))
+		return service;
+	free(service);
+	return strdup("icmp:*");
+}
+
 static void reach_row(const struct diff_reach *reach, void *arg)
 {
-	const char *family = reach->source->prefix.family == AF_INET ? "ipv4" : "ipv6";
-	char *service = describe_services(&reach->service, 1);
+	bool ipv4 = reach->source->name.prefix.family == AF_INET;
+	const char *family = ipv4 ? "ipv4" : "ipv6";
+	char *service = reach_service(reach);
 	struct ml_output *out = arg;
 
 	ml_output_cell(out, json_string(family), ML_DIM, "%s", family);
@@ -177,8 +192,8 @@ static void hash_reach(const struct diff_reach *reach, void *arg)
 		reach->before, reach->after,
 	};
 
-	hash_end(arg, reach->source);
-	hash_end(arg, reach->destination);
+	hash_end(arg, &reach->source->name);
+	hash_end(arg, &reach->destination->name);
 	crypto_hash_sha256_update(arg, (const uint8_t *)rest, sizeof(rest));
 }
 
@@ -310,12 +325,24 @@ static int compare_one(struct cli *cli, struct sides *sides, const char *node,
 	return compare_node(cli->output, sides, node, error);
 }
 
+/* Of what a bundle was made for one node, another node's bundle can tell nothing. */
+static int nodes_check(const struct sides *sides, struct ml_error *error)
+{
+	if (sides->a.policy || sides->b.policy ||
+	    !strcmp(sides->a.bundle.node, sides->b.bundle.node))
+		return 0;
+	return ml_error_set(error, -EINVAL, "these are bundles of two nodes, %s and %s",
+			    sides->a.bundle.node, sides->b.bundle.node);
+}
+
 static int diff(struct cli *cli, struct sides *sides, struct ml_error *error)
 {
 	const char *node = cli_option(cli, "node");
 	struct ml_output *out = cli->output;
-	int code;
+	int code = nodes_check(sides, error);
 
+	if (code)
+		return code;
 	/* A bundle is one node's: of a source, that node is meant. */
 	if (!node && !sides->a.policy)
 		node = sides->a.bundle.node;
