@@ -161,12 +161,12 @@ says "a scope that cannot be guarded" \
 	"send: EOPNOTSUPP this module guards tunnels only, not everything" \
 	send ARM SCOPE=2 MODE=2
 says "DISARM without a reason" \
-	"send: EINVAL WHY is empty: disarming wants a reason, for the log [WHY]" \
+	"send: EINVAL WHY is empty: disarming wants a reason, for the log" \
 	send DISARM WHY:str=
 says "ARM without MODE" "send: EINVAL MODE is missing [MODE]" send ARM SCOPE=1
 says "ARM without SCOPE" "send: EINVAL SCOPE is missing [SCOPE]" send ARM MODE=1
 says "DISARM without WHY" \
-	"send: EINVAL WHY is missing: disarming wants a reason, for the log [WHY]" \
+	"send: EINVAL WHY is missing: disarming wants a reason, for the log" \
 	send DISARM
 says "WHY without its NUL" "send: EINVAL Attribute failed policy validation" \
 	send DISARM WHY:hex=6161
@@ -212,7 +212,7 @@ says "EXPLAIN without a generation" "explain: ENOENT there is no generation to a
 	explain 10.0.0.1 10.0.0.2 6 1000
 says "RENEW without a generation" \
 	"renew: ENOENT there is no generation to renew: load one" renew a.img 6 2 1000
-says "disarming forgets no serial" "begin: $old" begin a.img 6 1 1000
+says "disarming forgets no serial" "begin: $old" begin s.img 6 1 1000
 must nl load a.img 6 2 600000
 says "RENEW of another image" \
 	"renew: ENOENT the generation in force has another digest: load this one" \
