@@ -166,7 +166,7 @@ says "DISARM without a reason" \
 says "ARM without MODE" "send: EINVAL MODE is missing [MODE]" send ARM SCOPE=1
 says "ARM without SCOPE" "send: EINVAL SCOPE is missing [SCOPE]" send ARM MODE=1
 says "DISARM without WHY" \
-	"send: EINVAL WHY is missing: disarming wants a reason, for the log" \
+	"send: EINVAL WHY is missing: disarming wants a reason, for the log [WHY]" \
 	send DISARM
 says "WHY without its NUL" "send: EINVAL Attribute failed policy validation" \
 	send DISARM WHY:hex=6161
