@@ -9,9 +9,19 @@ splats+='|KCSAN|kmemleak|possible circular locking|suspicious RCU usage'
 splats+='|possible recursive locking|inconsistent lock state|refcount_t:'
 harmless='Unprivileged eBPF is enabled'
 
-# first_splat LOG: its line number, or nothing
+# first_splat LOG FROM: its line number, or nothing; not before line FROM
 first_splat() {
-	grep -nE "$splats" "$1" | grep -vE -m1 "$harmless" | cut -d: -f1 || true
+	grep -anE "$splats" "$1" | grep -avE "$harmless" |
+		awk -F: -v from="$2" '$1 + 0 >= from + 0 { print $1; exit }' || true
+}
+
+# begins LOG: the line with which stage2 said that the command begins. merlon.ko
+# is loaded after it, if at all. 1 where the line is gone: then all is judged.
+begins() {
+	local line
+
+	line=$(grep -an -m1 'merlon-vm begins' "$1" | cut -d: -f1 || true)
+	echo "${line:-1}"
 }
 
 # show_log LOG LINE: from there on; without LINE the last ones
@@ -26,10 +36,11 @@ show_log() {
 status=$(sed -n 's/^S \([0-9]*\)$/\1/p' "$tmp/status" | tail -n 1)
 sed -n 's/^K //p' "$tmp/status" >"$tmp/klog"
 log=$tmp/klog
-if [ -z "$status" ] || [ -z "$(first_splat "$log")" ]; then
+if [ -z "$status" ] || [ -z "$(first_splat "$log" "$(begins "$log")")" ]; then
 	log=$tmp/console
 fi
-first=$(first_splat "$log")
+# A guest that died may have died of what came before.
+first=$(first_splat "$log" "$([ -z "$status" ] && echo 1 || begins "$log")")
 if [ -n "${dmesg:-}" ]; then
 	if [ -s "$tmp/klog" ]; then
 		cp "$tmp/klog" "$dmesg"
@@ -54,5 +65,8 @@ if [ -z "${splat_ok:-}" ] && [ -n "$first" ]; then
 	show_log "$log" "$first"
 	printf 'vm: %s: the kernel complained (see above)\n' "$release" >&2
 	[ "$status" != 0 ] || status=126
+elif [ -z "${splat_ok:-}" ] && [ "$status" != 0 ] && [ -n "$(first_splat "$log" 1)" ]; then
+	printf 'vm: %s: the kernel complained before the command began: is the host too busy?\n' \
+		"$release" >&2
 fi
 exit "$status"
