@@ -101,16 +101,25 @@ static bool is_usable(const struct ml_prefix *address)
 	       !is_first_byte(address, 0xff, 0xff);
 }
 
+/* "10.8.0.2/24", as wg-quick has it: the address alone is wanted. */
+static int length_refuse(struct policy_reader *reader, const struct ml_hujson_value *value)
+{
+	const char *text = value->string.text;
+
+	return policy_fail(reader, value, "expected an address without length: %.*s; prefixes go "
+			   "into routes", (int)strcspn(text, "/"), text);
+}
+
 static int address_read(struct policy_reader *reader, const struct ml_hujson_value *value,
 			struct claims *claims, struct ml_prefix *ret)
 {
-	int err = ml_policy_read_prefix(reader, value->string.text, value, ret);
+	int err = ml_prefix_parse(value->string.text, ret);
 
+	if ((!err || err == -ERANGE) && strchr(value->string.text, '/'))
+		return length_refuse(reader, value);
+	err = ml_policy_read_prefix(reader, value->string.text, value, ret);
 	if (err)
 		return err;
-	if (!ml_prefix_is_host(ret) || strchr(value->string.text, '/'))
-		return policy_fail(reader, value, "expected an address without length, found \"%s\"; "
-				   "prefixes go into routes", value->string.text);
 	if (!is_usable(ret))
 		return policy_fail(reader, value, "%s is unspecified, loopback, multicast or reserved; "
 				   "expected an address that a node can have", value->string.text);

@@ -42,14 +42,6 @@ static bool is_empty(const struct ml_hujson_value *value)
 	       (value->type == ML_HUJSON_ARRAY && !value->array.count);
 }
 
-static int field_refuse(struct policy_reader *reader, const struct ml_hujson_member *member,
-			const struct policy_field *field, const char *what)
-{
-	return policy_fail_code(reader, -EOPNOTSUPP, member, "%s: \"%s\" is not supported by Merlon%s%s",
-				what, field->key, field->instead ? "; " : "",
-				field->instead ? field->instead : "");
-}
-
 static int field_unknown(struct policy_reader *reader, const struct ml_hujson_member *member,
 			 const char *what, const struct policy_field *fields, size_t count)
 {
@@ -80,6 +72,35 @@ static const struct policy_field *field_find(const struct policy_field *fields, 
 	return NULL;
 }
 
+static bool is_refused(const struct policy_field *field, const struct ml_hujson_member *member)
+{
+	return field->rule == POLICY_FIELD_REFUSED ||
+	       (field->rule == POLICY_FIELD_REFUSED_UNLESS_EMPTY && !is_empty(&member->value));
+}
+
+/* One run tells of all: the first with its place, the others by name. */
+static int field_refuse(struct policy_reader *reader, const struct ml_hujson_value *object,
+			size_t index, const struct policy_field *fields, size_t count,
+			const char *what)
+{
+	const struct ml_hujson_member *members = object->object.members;
+	const struct policy_field *field = field_find(fields, count, members[index].key), *other;
+	char others[256] = "";
+	size_t used = 0;
+
+	for (size_t i = index + 1; i < object->object.count && used < sizeof(others); i++) {
+		other = field_find(fields, count, members[i].key);
+		if (other && is_refused(other, &members[i]))
+			used += (size_t)snprintf(others + used, sizeof(others) - used,
+						 "%s \"%s\"", used ? "," : "; nor are",
+						 other->key);
+	}
+	return policy_fail_code(reader, -EOPNOTSUPP, &members[index],
+				"%s: \"%s\" is not supported by Merlon%s%s%s", what, field->key,
+				field->instead ? "; " : "",
+				field->instead ? field->instead : "", others);
+}
+
 static int fields_require(struct policy_reader *reader, const struct ml_hujson_value *object,
 			  const char *what, const struct policy_field *fields, size_t count)
 {
@@ -102,9 +123,8 @@ int ml_policy_fields(struct policy_reader *reader, const struct ml_hujson_value 
 
 		if (!field)
 			return field_unknown(reader, member, what, fields, count);
-		if (field->rule == POLICY_FIELD_REFUSED ||
-		    (field->rule == POLICY_FIELD_REFUSED_UNLESS_EMPTY && !is_empty(&member->value)))
-			return field_refuse(reader, member, field, what);
+		if (is_refused(field, member))
+			return field_refuse(reader, object, i, fields, count, what);
 		if (field->ret)
 			*field->ret = &member->value;
 	}

@@ -265,12 +265,28 @@ static int legacy_keys(struct policy_reader *reader, const struct ml_hujson_valu
 	return 0;
 }
 
+/* What other filters write here. */
+static int denial_check(struct policy_reader *reader, const struct ml_hujson_value *value)
+{
+	static const char *const denials[] = { "deny", "drop", "reject", "block" };
+
+	if (value->type != ML_HUJSON_STRING)
+		return 0;
+	for (size_t i = 0; i < LENGTH(denials); i++)
+		if (!strcmp(denials[i], value->string.text))
+			return policy_fail(reader, value, "action: expected \"accept\", found \"%s\"; "
+					   "denials go into the section \"deny\"", denials[i]);
+	return 0;
+}
+
 static int acl_parts_read(struct policy_reader *reader, struct acl *acl)
 {
 	static const char *const actions[] = { "accept" };
 	size_t action;
-	int err = ml_policy_read_word(reader, acl->action, "action", actions, 1, &action);
+	int err = denial_check(reader, acl->action);
 
+	if (!err)
+		err = ml_policy_read_word(reader, acl->action, "action", actions, 1, &action);
 	if (!err && acl->proto)
 		err = ml_policy_read_protocol(reader, acl->proto, &acl->protocol);
 	if (!err)

@@ -76,14 +76,20 @@ static const struct defined {
 	{ "ipset:", "ipsets", POLICY_IPSET },
 };
 
-/* "tag:web:443" where the ports have a place of their own. */
-static const char *ports_hint(const struct selector *selector)
+/*
+ * "tag:web:443" and "nas:22", where the ports have a place of their own. Of an acl,
+ * they have been split off before. 0: nothing of that kind.
+ */
+static int ports_refuse(struct policy_reader *reader, const struct selector *selector)
 {
-	const char *colon = strrchr(selector->text, ':');
+	const char *text = selector->text, *colon = strrchr(text, ':');
 
-	if (colon == strchr(selector->text, ':'))
-		return "";
-	return "; a grant names its ports in \"ip\"";
+	if (selector->side != POLICY_DESTINATION || !colon || !colon[1] ||
+	    strspn(colon + 1, "0123456789-,*") != strlen(colon + 1))
+		return 0;
+	return policy_fail(reader, selector->value, "in a grant the ports go into ip: "
+			   "\"dst\":[\"%.*s\"], \"ip\":[\"tcp:%.40s\"]", (int)(colon - text), text,
+			   colon + 1);
 }
 
 static int defined_read(struct policy_reader *reader, const struct selector *selector,
@@ -95,9 +101,11 @@ static int defined_read(struct policy_reader *reader, const struct selector *sel
 	*ret = ml_policy_name_find(reader->policy, selector->text);
 	if (*ret != POLICY_NONE)
 		return 0;
+	if (ports_refuse(reader, selector))
+		return -EINVAL;
 	ml_policy_guess_names(&guess, reader->policy, definition->kind);
-	return policy_fail(reader, selector->value, "\"%.80s\" is not defined in %s%s%s",
-			   selector->text, definition->section, ports_hint(selector),
+	return policy_fail(reader, selector->value, "\"%.80s\" is not defined in %s%s",
+			   selector->text, definition->section,
 			   ml_policy_guess_text(&guess, did_you_mean, sizeof(did_you_mean)));
 }
 
@@ -202,6 +210,8 @@ static int alias_read(struct policy_reader *reader, const struct selector *selec
 	kind = *ret == POLICY_NONE ? POLICY_ANY : reader->policy->names.items[*ret].kind;
 	if (kind == POLICY_HOST || (kind == POLICY_NODE && alias == selector->text))
 		return 0;
+	if (ports_refuse(reader, selector))
+		return -EINVAL;
 	ml_policy_guess_names(&guess, reader->policy, POLICY_HOST);
 	if (alias == selector->text)
 		ml_policy_guess_names(&guess, reader->policy, POLICY_NODE);

@@ -202,15 +202,41 @@ static int range_parse(const char *text, const char *end, uint16_t limit,
 	return 0;
 }
 
-static int selector_wrong(struct protocol protocol, const char *text,
+/* "22-", "-22", "90-80"; 0: nothing of that kind. */
+static int range_wrong(const char *text, long limit, char why[static ML_SERVICE_WHY])
+{
+	const char *dash = strchr(text, '-');
+	long first, last;
+
+	if (!dash)
+		return 0;
+	first = number_parse(text, dash, limit);
+	last = number_parse(dash + 1, dash + strlen(dash), limit);
+	if (first >= 0 && !dash[1])
+		return why_set(why, "\"%s\": the range has no end; expected for example %ld-%ld",
+			       text, first, limit);
+	if (last >= 0 && dash == text)
+		return why_set(why, "\"%s\": the range has no beginning; expected for example 0-%ld",
+			       text, last);
+	if (last >= 0 && first > last)
+		return why_set(why, "\"%s\": the range is upside down: %ld-%ld", text, last, first);
+	return 0;
+}
+
+static int selector_wrong(struct protocol protocol, const char *begin, const char *end,
 			  char why[static ML_SERVICE_WHY])
 {
-	if (is_icmp(protocol.number))
-		return why_set(why, "\"%.40s\" names no ICMP type; expected 0 to 255, a range, "
-			       "echo-request or another type by name, or *", text);
+	char text[41];
+
+	snprintf(text, sizeof(text), "%.*s", (int)(end - begin), begin);
 	if (!ml_service_last(protocol.number))
-		return why_set(why, "\"%.40s\": this protocol has no ports; expected *", text);
-	return why_set(why, "\"%.40s\" names no port; expected 0 to 65535, a range "
+		return why_set(why, "\"%s\": this protocol has no ports; expected *", text);
+	if (range_wrong(text, ml_service_last(protocol.number), why))
+		return -EINVAL;
+	if (is_icmp(protocol.number))
+		return why_set(why, "\"%s\" names no ICMP type; expected 0 to 255, a range, "
+			       "echo-request or another type by name, or *", text);
+	return why_set(why, "\"%s\" names no port; expected 0 to 65535, a range "
 		       "from the lower to the higher, or *", text);
 }
 
@@ -234,7 +260,7 @@ static int selector_parse(struct ml_services *list, struct protocol protocol, co
 	}
 	if (!ml_service_last(protocol.number) ||
 	    range_parse(text, end, ml_service_last(protocol.number), &range))
-		return selector_wrong(protocol, text, why);
+		return selector_wrong(protocol, text, end, why);
 	return services_add(list, protocol.number, range.first, range.last);
 }
 
@@ -248,8 +274,21 @@ static int port_parse(struct ml_services *list, const char *text, const char *en
 	return err ? err : selector_parse(list, udp, text, end, why);
 }
 
-int ml_services_parse(struct ml_services *list, const char *text, enum ml_service_star star,
-		      char why[static ML_SERVICE_WHY])
+/* "tcp": of a protocol, some part must be named. */
+static int protocol_alone(struct protocol protocol, const char *text,
+			  char why[static ML_SERVICE_WHY])
+{
+	if (is_icmp(protocol.number))
+		return why_set(why, "\"%s\": which types? expected %s:echo-request, %s:%d or %s:*",
+			       text, text, text, protocol.number == IPPROTO_ICMP ? 8 : 128, text);
+	if (!ml_service_last(protocol.number))
+		return why_set(why, "\"%s\": expected %s:*", text, text);
+	return why_set(why, "\"%s\": which ports? expected %s:443, %s:80-90 or %s:*", text, text,
+		       text, text);
+}
+
+static int services_parse(struct ml_services *list, const char *text, enum ml_service_star star,
+			  char why[static ML_SERVICE_WHY])
 {
 	const char *colon = strchr(text, ':'), *end = text + strlen(text);
 	struct protocol protocol;
@@ -260,13 +299,77 @@ int ml_services_parse(struct ml_services *list, const char *text, enum ml_servic
 		return services_add_usual(list);
 	if (!colon && protocol_parse(text, strlen(text), &protocol) == 0 &&
 	    number_parse(text, end, 65535) < 0)
-		return why_set(why, "\"%.40s\" names a protocol without ports; expected protocol:ports, "
-			       "for example tcp:443 or icmp:*", text);
+		return protocol_alone(protocol, text, why);
 	if (!colon)
 		return port_parse(list, text, end, why);
 	if (protocol_parse(text, (size_t)(colon - text), &protocol))
 		return protocol_unknown(text, why);
 	return selector_parse(list, protocol, colon + 1, end, why);
+}
+
+/* "tcp:22,80": a list is a list of the file's. */
+static void list_hint(const char *text, const char *ports, char why[static ML_SERVICE_WHY])
+{
+	int used = snprintf(why, ML_SERVICE_WHY, "\"%.40s\" names no port; write ", ports);
+	int protocol = (int)(ports - text);	/* with its colon */
+	const char *gap = "", *end;
+
+	for (;; ports = end + 1) {
+		end = strchrnul(ports, ',');
+		if (used + protocol + (end - ports) + 8 > ML_SERVICE_WHY)
+			break;
+		used += snprintf(why + used, ML_SERVICE_WHY - (size_t)used, "%s\"%.*s%.*s\"", gap,
+				 protocol, text, (int)(end - ports), ports);
+		gap = ", ";
+		if (!*end)
+			break;
+	}
+}
+
+static bool is_digits(const char *text)
+{
+	return *text && strspn(text, "0123456789") == strlen(text);
+}
+
+/* What other tools write: "tcp5432", "tcp/22". */
+static bool glued_hint(const char *text, char why[static ML_SERVICE_WHY])
+{
+	size_t length = strspn(text, "abcdefghijklmnopqrstuvwxyz");
+	const char *port = text + length + (text[length] == '/');
+	struct protocol protocol;
+
+	if (!length || !is_digits(port) || protocol_parse(text, length, &protocol))
+		return false;
+	why_set(why, "\"%.40s\" names no port; did you mean %.*s:%.5s?", text, (int)length, text,
+		port);
+	return true;
+}
+
+/* Where a port was expected: what was meant may be plain. */
+static void port_hint(const char *text, char why[static ML_SERVICE_WHY])
+{
+	const char *colon = strchr(text, ':'), *port = colon ? colon + 1 : text;
+	struct protocol protocol = { IPPROTO_TCP, false };
+
+	if ((colon && protocol_parse(text, (size_t)(colon - text), &protocol)) ||
+	    ml_service_last(protocol.number) != 65535)
+		return;
+	if (strchr(port, ','))
+		list_hint(text, port, why);
+	else if (!(!colon && glued_hint(text, why)) && *port >= 'a' && *port <= 'z' &&
+		 (colon || !ml_service_protocol_known(text)))
+		why_set(why, "\"%.40s\" names no port; names of services are not known: "
+			"write for example tcp:22", port);
+}
+
+int ml_services_parse(struct ml_services *list, const char *text, enum ml_service_star star,
+		      char why[static ML_SERVICE_WHY])
+{
+	int err = services_parse(list, text, star, why);
+
+	if (err == -EINVAL)
+		port_hint(text, why);
+	return err;
 }
 
 static int ports_parse(struct ml_services *list, const struct protocol *protocol, const char *text,
