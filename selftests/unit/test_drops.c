@@ -202,11 +202,55 @@ static void test_lost_in_text(void **state)
 	free(text);
 }
 
+static void test_replies(void **state)
+{
+	static const struct {
+		struct ml_kernel_event event;
+		bool reply;
+	} cases[] = {
+		{ { .protocol = IPPROTO_TCP, .reply = true }, true },
+		{ { .protocol = IPPROTO_UDP, .reason = MERLON_REASON_NOT_OPENED }, true },
+		{ { .protocol = IPPROTO_ICMP, .selector = 3, .reason = MERLON_REASON_NOT_OPENED }, false },
+		{ { .protocol = IPPROTO_TCP, .reason = MERLON_REASON_NO_RULE }, false },
+		{ { .protocol = IPPROTO_ICMP, .selector = 0 }, true },
+		{ { .protocol = IPPROTO_ICMP, .selector = 8 }, false },
+		{ { .protocol = IPPROTO_ICMPV6, .selector = 129 }, true },
+		{ { .protocol = IPPROTO_ICMPV6, .selector = 128 }, false },
+		{ { .protocol = IPPROTO_UDP, .selector = 0 }, false },
+	};
+	char text[DESCRIBE_TEXT + 16];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		assert_string_equal(drop_service(&cases[i].event, text),
+				    cases[i].reply ? "reply, x" : "x");
+}
+
+static void test_way(void **state)
+{
+	static const struct {
+		struct ml_kernel_event event;
+		const char *way;
+	} cases[] = {
+		{ { .hook = MERLON_HOOK_PREROUTING, .device_in = "eth0" }, "eth0→" },
+		{ { .hook = MERLON_HOOK_INPUT, .device_in = "wg0" }, "wg0→here" },
+		{ { .hook = MERLON_HOOK_FORWARD, .device_in = "wg0", .device_out = "eth0" }, "wg0→eth0" },
+		{ { .hook = MERLON_HOOK_POSTROUTING, .device_out = "wg0" }, "→wg0" },
+	};
+	char text[48];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		assert_string_equal(drop_way(&cases[i].event, text), cases[i].way);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_lost_in_json),
 		cmocka_unit_test(test_lost_in_text),
+		cmocka_unit_test(test_replies),
+		cmocka_unit_test(test_way),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -146,7 +146,7 @@ static int check_generation(const struct ml_kernel_status *status, struct ml_err
 	if (status->has_generation && status->lifetime_ms)
 		return 0;
 	return ml_error_set(error, -ENOENT,
-			    "the kernel holds no valid generation: armed now, everything in the scope would be dropped. Apply a bundle first (merlon apply BUNDLE), or say --force");
+			    "the kernel holds no valid generation: armed now, everything in the scope would be dropped. Apply a bundle first (merlon apply BUNDLE; the last one will do), or say --force");
 }
 
 static int check_disk(const struct plan *plan, struct ml_error *error)

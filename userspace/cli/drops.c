@@ -2,7 +2,9 @@
 /* drops: what was denied, and why; as it happens with --follow. */
 #include <errno.h>
 #include <inttypes.h>
+#include <netinet/icmp6.h>
 #include <netinet/in.h>
+#include <netinet/ip_icmp.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -83,15 +85,34 @@ static void drop_why(const struct live *live, const struct ml_kernel_event *even
 		snprintf(buffer, size, "%s", ml_reason_name(event->reason));
 }
 
+/* The kernel knows by conntrack; where that does not run, some packets say it themselves. */
+static bool is_reply(const struct ml_kernel_event *event)
+{
+	if (event->reply || (event->reason == MERLON_REASON_NOT_OPENED &&
+			     has_ports(event->protocol)))
+		return true;
+	return (event->protocol == IPPROTO_ICMP && event->selector == ICMP_ECHOREPLY) ||
+	       (event->protocol == IPPROTO_ICMPV6 && event->selector == ICMP6_ECHO_REPLY);
+}
+
 /* What was asked for; of a reply, what it answers. */
 static const char *drop_service(const struct ml_kernel_event *event,
 				char buffer[static DESCRIBE_TEXT + 16])
 {
-	bool answer = event->reply && has_ports(event->protocol);
+	bool reply = is_reply(event), answer = reply && has_ports(event->protocol);
 	char service[DESCRIBE_TEXT];
 
 	describe_service(event->protocol, answer ? event->source_port : event->selector, service);
-	snprintf(buffer, DESCRIBE_TEXT + 16, "%s%s", event->reply ? "reply, " : "", service);
+	snprintf(buffer, DESCRIBE_TEXT + 16, "%s%s", reply ? "reply, " : "", service);
+	return buffer;
+}
+
+/* Where a packet leaves, nobody says by which device it came, or whether it is this machine's. */
+static const char *drop_way(const struct ml_kernel_event *event, char buffer[static 48])
+{
+	const char *out = event->hook == MERLON_HOOK_INPUT ? "here" : event->device_out;
+
+	snprintf(buffer, 48, "%s→%s", event->device_in, out);
 	return buffer;
 }
 
@@ -99,7 +120,7 @@ static void drop_text(struct ml_output *out, const struct live *live,
 		      const struct ml_kernel_event *event)
 {
 	char from[DESCRIBE_TEXT], to[DESCRIBE_TEXT], service[DESCRIBE_TEXT + 16], why[80];
-	char when[UNITS_TEXT], more[64] = "";
+	char when[UNITS_TEXT], way[48], more[64] = "";
 
 	now_text(when, false);
 	drop_why(live, event, why, sizeof(why));
@@ -107,14 +128,12 @@ static void drop_text(struct ml_output *out, const struct live *live,
 		snprintf(more, sizeof(more), "  (%" PRIu64 " before it not shown)",
 			 event->suppressed);
 	ml_output_say(out, event->observed ? ML_WARN : ML_BAD,
-		      "%s  %s  %s → %s  %s  %s→%s  %s%s", when,
+		      "%s  %s  %s → %s  %s  %s  %s%s", when,
 		      event->observed ? "would drop" :
 		      event->action == MERLON_ACTION_REJECT ? "rejected" : "dropped",
 		      describe_address(live->ruleset, event->family, event->source, from),
 		      describe_address(live->ruleset, event->family, event->destination, to),
-		      drop_service(event, service),
-		      *event->device_in ? event->device_in : "here",
-		      *event->device_out ? event->device_out : "here", why, more);
+		      drop_service(event, service), drop_way(event, way), why, more);
 }
 
 static void state_tell(struct ml_output *out, const struct ml_kernel_status *status)

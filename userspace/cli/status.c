@@ -148,7 +148,7 @@ static void armed_field(struct ml_output *out, const json_t *json)
 		ml_output_field(out, NULL, NULL, "after a reboot", ML_WARN, "not armed");
 }
 
-static void daemon_fields(struct ml_output *out, const json_t *json)
+static void daemon_fields(struct ml_output *out, const json_t *json, bool forgotten)
 {
 	int64_t expires = json_integer_value(json_object_get(json, "expires"));
 	size_t pending = json_array_size(json_object_get(json, "pending"));
@@ -157,7 +157,8 @@ static void daemon_fields(struct ml_output *out, const json_t *json)
 
 	ml_output_field(out, NULL, NULL, "merlond", ML_PLAIN, "%s, node %s of %s",
 			text_of(json, "version"), text_of(json, "node"), text_of(json, "network"));
-	if (expires)
+	/* merlond remembers what the kernel has forgotten: that expires for nobody. */
+	if (expires && !forgotten)
 		ml_output_field(out, NULL, NULL, "expires",
 				expires > ml_date_now() ? ML_PLAIN : ML_BAD, "%s",
 				units_time_format(expires, text));
@@ -174,13 +175,14 @@ static void daemon_fields(struct ml_output *out, const json_t *json)
 }
 
 static void daemon_part(struct cli *cli, const struct ml_daemon_reply *reply,
-			const struct ml_error *error)
+			const struct ml_kernel_status *status, const struct ml_error *error)
 {
 	struct ml_output *out = cli->output;
 
 	if (reply->json) {
 		ml_output_value(out, "daemon", json_incref(reply->json));
-		daemon_fields(out, reply->json);
+		daemon_fields(out, reply->json, status->state == MERLON_STATE_DISARMED &&
+						!status->has_generation);
 		return;
 	}
 	ml_output_value(out, "daemon", json_null());
@@ -268,7 +270,7 @@ static int status_run(struct cli *cli)
 		kernel_part(cli->output, &status);
 		warnings_part(cli, &status);
 	}
-	daemon_part(cli, &reply, &daemon_error);
+	daemon_part(cli, &reply, &status, &daemon_error);
 	if (!code) {
 		ml_output_say(cli->output, ML_PLAIN, "%s", "");
 		counts_part(cli->output, &status);
