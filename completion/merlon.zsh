@@ -40,21 +40,23 @@ _merlon_words() {
 	esac
 }
 
-# What an option takes: a file, or something that nobody can guess.
+# What an option takes: a file, one of some words, or something that nobody can guess.
 _merlon_argument() {
 	case $1 in
 	'adopt --directory' | 'adopt --passphrase-file' | 'adopt --socket' | 'adopt --state-dir') echo file ;;
 	'adopt --network' | 'adopt --node' | 'adopt -n' | 'adopt --listen' | 'adopt --passphrase-fd') echo none ;;
 	'status --socket' | 'status --state-dir') echo file ;;
 	'rules --state-dir') echo file ;;
-	'rules --sort' | 'rules -s' | 'rules --interval' | 'rules -i' | 'rules --count' | 'rules -c') echo none ;;
+	'rules --interval' | 'rules -i' | 'rules --count' | 'rules -c') echo none ;;
+	'rules --sort' | 'rules -s') echo 'line packets bytes id' ;;
 	'explain --file' | 'explain -f' | 'explain --state-dir') echo file ;;
 	'explain --node' | 'explain -n') echo none ;;
 	'drops --state-dir') echo file ;;
 	'drops --count' | 'drops -c') echo none ;;
 	'apply --socket') echo file ;;
 	'arm --socket' | 'arm --state-dir') echo file ;;
-	'arm --scope' | 'arm --confirm-within' | 'arm --reason') echo none ;;
+	'arm --confirm-within' | 'arm --reason') echo none ;;
+	'arm --scope') echo 'tunnels everything' ;;
 	'disarm --socket' | 'disarm --state-dir') echo file ;;
 	'disarm --reason') echo none ;;
 	'policy compile --output' | 'policy compile -o') echo file ;;
@@ -93,7 +95,11 @@ _merlon() {
 		[ "$first" = help ] || command="$first $second"
 	fi
 	if argument=$(_merlon_argument "$command ${COMP_WORDS[COMP_CWORD - 1]}"); then
-		[ "$argument" = none ] || mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		case $argument in
+		none) ;;
+		file) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
+		*) mapfile -t COMPREPLY < <(compgen -W "$argument" -- "$cur") ;;
+		esac
 	elif [[ $cur == -* ]]; then
 		mapfile -t COMPREPLY < <(compgen -W "$(_merlon_options "$command")" -- "$cur")
 	else

@@ -48,7 +48,15 @@ misuse "No such file" "a file that is not there" key show nothing.key
 no "key" "a text that is not a key" key show "merlon-public-key:AAAA"
 head -c 200 /dev/urandom >noise.key
 chmod 600 noise.key
-no "not a secret key" "noise is not a key" key show noise.key
+no "noise.key: not a key file$" "noise is not a key" key show noise.key
+echo '{}' >other.json
+chmod 644 other.json
+no "other.json: not a key file$" "nor is a file that others may read" key show other.json
+sed 's/seed ./seed -/' plain.key >altered.key
+chmod 600 altered.key
+no "not a secret key of Merlon, or altered" "a key that was altered" key show altered.key
+chmod 644 altered.key
+misuse "mode 0644" "a key that others can read" key show altered.key
 
 # --- trust ------------------------------------------------------------------
 yes "trust by public key" trust init --network home --node server --key "$public" \

@@ -34,6 +34,10 @@ edit 's/"dst": \["gate"\]/"dst": ["gte"]/'
 no "edited.hujson:[0-9]+:.*gte" "an undefined name" policy check edited.hujson
 misuse "No such file" "a file that is not there" policy check nothing.hujson
 misuse "directory" "a directory" policy check .
+: >nothing.bundle
+no "nothing.bundle: empty: not a policy source$" "an empty file" policy check nothing.bundle
+no "nothing.bundle: empty: not a bundle, nor a policy source$" "is no bundle either" \
+	policy verify nothing.bundle --trust trust.json
 yes "an honest one" policy check "$office" --json
 json .warnings '[]' "asks for nothing that is not done"
 for wish in \

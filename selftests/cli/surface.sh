@@ -54,6 +54,20 @@ misuse "has no option --js" "abbreviations are no options" status --js
 misuse "--node needs an argument" "an option without its argument" explain a b --node
 misuse "has no option -z" "an unknown letter" explain a b -z
 
+in_json() { # MESSAGE DESCRIPTION ARGUMENT...
+	merlon_run "${@:3}"
+	is "$status $(jq -r .error.message "$tap_dir/err")" "2 $1" "$2, in JSON"
+}
+in_json "there is no command 'polcy'; see merlon help" "an unknown command" polcy --json
+in_json "there is no command 'policy frob'; see merlon help policy" "of a group" policy frob --json
+in_json "'merlon policy' needs a command behind it; see merlon help policy" "half a command" policy --json
+in_json "'merlon policy' needs a command behind it; see merlon help policy" "or its rest behind" \
+	policy --json check x
+in_json "say which command; see merlon help" "nothing at all" --json
+in_json "'merlon policy test' has no option --foo; see merlon policy test --help" \
+	"an unknown option before it" policy test x --foo --json
+like "$("$merlon" help)" "completion +print a completion script" "completion is in the overview"
+
 # --- completion -------------------------------------------------------------
 for shell in bash fish zsh; do
 	"$merlon" completion "$shell" >"$tap_dir/completion"
@@ -73,6 +87,8 @@ complete_words() {
 is "$(complete_words merlon pol)" policy "a command is completed"
 is "$(complete_words merlon policy s | sort | xargs)" "show sign" "and its second word"
 is "$(complete_words merlon policy sign --li)" --lifetime "and an option"
+is "$(complete_words merlon arm --scope ev)" everything "what an option may be"
+is "$(complete_words merlon rules --sort '' | xargs)" "line packets bytes id" "all of it"
 is "$(complete_words merlon policy check selftests/cli/data/off)" \
 	selftests/cli/data/office.hujson "and a file"
 

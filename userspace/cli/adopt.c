@@ -284,6 +284,7 @@ static int observe(struct adopt *adopt, struct ml_kernel *kernel, struct ml_erro
 
 static int load(struct adopt *adopt, struct ml_error *error)
 {
+	enum merlon_state state;
 	struct ml_kernel *kernel;
 	int code;
 
@@ -292,7 +293,7 @@ static int load(struct adopt *adopt, struct ml_error *error)
 		code = ml_kernel_open(&kernel, error);
 	if (code)
 		return code;
-	code = control_apply(adopt->cli, adopt->bundle, error) ? -EREMOTEIO : 0;
+	code = control_apply(adopt->cli, adopt->bundle, &state, error) ? -EREMOTEIO : 0;
 	if (!code)
 		code = observe(adopt, kernel, error);
 	ml_kernel_close(kernel);

@@ -31,11 +31,17 @@ static void applied(struct ml_output *out, const char *path,
 		      reply->epoch, reply->serial,
 		      code ? "was in the kernel already" : "is in the kernel",
 		      ml_state_name(reply->state));
-	if (reply->state == MERLON_STATE_DISARMED)
-		ml_output_say(out, ML_PLAIN, "Nothing is judged until it is armed: merlon arm");
 }
 
-int control_apply(struct cli *cli, const char *path, struct ml_error *error)
+/* adopt, which arms by itself, says what comes next in its own words. */
+static void tell_next(struct ml_output *out)
+{
+	ml_output_say(out, ML_PLAIN, "Nothing is judged until it is armed: merlon arm --observe shows what would be dropped;");
+	ml_output_say(out, ML_PLAIN, "merlon arm --confirm-within 5m makes it real.");
+}
+
+int control_apply(struct cli *cli, const char *path, enum merlon_state *ret_state,
+		  struct ml_error *error)
 {
 	struct ml_daemon_reply reply = { 0 };
 	struct ml_daemon *daemon;
@@ -54,6 +60,7 @@ int control_apply(struct cli *cli, const char *path, struct ml_error *error)
 	if (!code || code == -EALREADY) {
 		applied(cli->output, path, &reply, code);
 		warnings_of_bundle(cli, bundle);
+		*ret_state = reply.state;
 		status = CLI_YES;
 	} else {
 		/* A refusal is an answer; a client that may not ask has none. */
@@ -67,12 +74,17 @@ int control_apply(struct cli *cli, const char *path, struct ml_error *error)
 
 static int apply_run(struct cli *cli)
 {
+	enum merlon_state state = MERLON_STATE_UNSPEC;
 	struct ml_error error;
-	int status = control_apply(cli, cli_operand(cli, 0), &error);
+	int status = control_apply(cli, cli_operand(cli, 0), &state, &error);
 
 	if (status == CLI_NO)
 		return cli_refuse(cli, &error);
-	return status ? cli_fail(cli, &error) : CLI_YES;
+	if (status)
+		return cli_fail(cli, &error);
+	if (state == MERLON_STATE_DISARMED)
+		tell_next(cli->output);
+	return CLI_YES;
 }
 
 static const struct cli_option apply_options[] = {

@@ -214,7 +214,8 @@ static int reason_check(const char *reason, struct ml_error *error)
 			    MERLON_REASON_TEXT_BYTES - 1);
 }
 
-static void arm_answer(struct cli *cli, const struct ml_kernel_status *status, bool kept)
+static void arm_answer(struct cli *cli, const struct ml_kernel_status *status, bool confirmed,
+		       bool kept)
 {
 	struct ml_output *out = cli->output;
 	const char *state = ml_state_name(status->state);
@@ -227,6 +228,9 @@ static void arm_answer(struct cli *cli, const struct ml_kernel_status *status, b
 	ml_output_value(out, "kept", json_boolean(kept));
 	ml_output_say(out, status->state == MERLON_STATE_ENFORCING ? ML_GOOD : ML_WARN,
 		      "armed: %s, scope %s", state, ml_scope_name(status->scope));
+	if (confirmed)
+		ml_output_say(out, ML_GOOD, "confirmed: stays armed%s",
+			      kept ? ", also after a reboot" : "");
 	if (status->confirm_s)
 		ml_output_say(out, ML_WARN,
 			      "The kernel undoes it in %u s, unless you say: merlon arm --confirm",
@@ -236,7 +240,8 @@ static void arm_answer(struct cli *cli, const struct ml_kernel_status *status, b
 }
 
 /* What the kernel makes of it is asked again: that is what is reported and kept. */
-static int report_armed(struct cli *cli, struct ml_kernel *kernel, struct ml_error *error)
+static int report_armed(struct cli *cli, struct ml_kernel *kernel, bool confirmed,
+			struct ml_error *error)
 {
 	struct ml_kernel_status status;
 	bool kept = false;
@@ -249,7 +254,7 @@ static int report_armed(struct cli *cli, struct ml_kernel *kernel, struct ml_err
 		code = ml_kernel_status(kernel, &status, error);
 	}
 	if (!code)
-		arm_answer(cli, &status, kept);
+		arm_answer(cli, &status, confirmed, kept);
 	return code;
 }
 
@@ -281,7 +286,7 @@ static int confirm(struct cli *cli)
 		return cli_refuse(cli, &error);
 	}
 	if (!code)
-		code = report_armed(cli, kernel, &error);
+		code = report_armed(cli, kernel, true, &error);
 	ml_kernel_close(kernel);
 	return code ? cli_fail(cli, &error) : CLI_YES;
 }
@@ -301,7 +306,7 @@ static int arm(struct cli *cli, const struct plan *plan, const char *reason)
 	code = ml_kernel_arm(live.kernel, plan->scope, plan->mode, plan->confirm_s, reason,
 			     &error);
 	if (!code)
-		code = report_armed(cli, live.kernel, &error);
+		code = report_armed(cli, live.kernel, false, &error);
 	live_close(&live);
 	return code == -EOPNOTSUPP ? cli_refuse(cli, &error) :
 	       code ? cli_fail(cli, &error) : CLI_YES;
@@ -321,7 +326,7 @@ static int arm_run(struct cli *cli)
 }
 
 static const struct cli_option arm_options[] = {
-	{ "scope", 0, "SCOPE", "tunnels (default): only tunnel traffic is judged; everything: all" },
+	{ "scope", 0, "tunnels|everything", "tunnels (default): only tunnel traffic is judged; everything: all" },
 	{ "observe", 0, NULL, "judge, count and report; drop nothing" },
 	{ "confirm-within", 0, "DURATION", "undone by the kernel unless confirmed by then, as 5m" },
 	{ "confirm", 0, NULL, "keep what was armed with --confirm-within" },

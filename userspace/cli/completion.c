@@ -23,6 +23,20 @@ static bool is_file(const char *argument)
 	return false;
 }
 
+/* "tunnels|everything": all that can be said. */
+static bool is_choice(const char *argument)
+{
+	return strchr(argument, '|');
+}
+
+static void choices_print(const char *argument)
+{
+	fputc('\'', to);
+	for (; *argument; argument++)
+		fputc(*argument == '|' ? ' ' : *argument, to);
+	fputc('\'', to);
+}
+
 /* The word of @name at @index (0 or 1), or "" */
 static const char *word(const char *name, int index, char buffer[static 32])
 {
@@ -65,7 +79,7 @@ static const char bash_files[] =
 	"\tesac\n"
 	"}\n"
 	"\n"
-	"# What an option takes: a file, or something that nobody can guess.\n"
+	"# What an option takes: a file, one of some words, or something that nobody can guess.\n"
 	"_merlon_argument() {\n"
 	"\tcase $1 in\n";
 
@@ -92,7 +106,11 @@ static const char bash_tail[] =
 	"\t\t[ \"$first\" = help ] || command=\"$first $second\"\n"
 	"\tfi\n"
 	"\tif argument=$(_merlon_argument \"$command ${COMP_WORDS[COMP_CWORD - 1]}\"); then\n"
-	"\t\t[ \"$argument\" = none ] || mapfile -t COMPREPLY < <(compgen -f -- \"$cur\")\n"
+	"\t\tcase $argument in\n"
+	"\t\tnone) ;;\n"
+	"\t\tfile) mapfile -t COMPREPLY < <(compgen -f -- \"$cur\") ;;\n"
+	"\t\t*) mapfile -t COMPREPLY < <(compgen -W \"$argument\" -- \"$cur\") ;;\n"
+	"\t\tesac\n"
 	"\telif [[ $cur == -* ]]; then\n"
 	"\t\tmapfile -t COMPREPLY < <(compgen -W \"$(_merlon_options \"$command\")\" -- \"$cur\")\n"
 	"\telse\n"
@@ -149,7 +167,7 @@ static void bash_arguments(const struct cli_command *command, bool files)
 	const char *gap = "\t";
 
 	for (const struct cli_option *o = command->options; o && o->name; o++) {
-		if (!o->argument || is_file(o->argument) != files)
+		if (!o->argument || is_choice(o->argument) || is_file(o->argument) != files)
 			continue;
 		fprintf(to, "%s'%s --%s'", gap, command->name, o->name);
 		gap = " | ";
@@ -158,6 +176,20 @@ static void bash_arguments(const struct cli_command *command, bool files)
 	}
 	if (*gap == ' ')
 		fprintf(to, ") echo %s ;;\n", files ? "file" : "none");
+}
+
+static void bash_choices(const struct cli_command *command)
+{
+	for (const struct cli_option *o = command->options; o && o->name; o++) {
+		if (!o->argument || !is_choice(o->argument))
+			continue;
+		fprintf(to, "\t'%s --%s'", command->name, o->name);
+		if (o->letter)
+			fprintf(to, " | '%s -%c'", command->name, o->letter);
+		fputs(") echo ", to);
+		choices_print(o->argument);
+		fputs(" ;;\n", to);
+	}
 }
 
 static void bash_print(void)
@@ -171,6 +203,7 @@ static void bash_print(void)
 	for (size_t i = 0; cli_commands[i]; i++) {
 		bash_arguments(cli_commands[i], true);
 		bash_arguments(cli_commands[i], false);
+		bash_choices(cli_commands[i]);
 	}
 	fputs(bash_tail, to);
 }
@@ -195,6 +228,10 @@ static void fish_option(const char *condition, const struct cli_option *option)
 		fprintf(to, " -s %c", option->letter);
 	if (option->argument)
 		fputs(is_file(option->argument) ? " -r -F" : " -x", to);
+	if (option->argument && is_choice(option->argument)) {
+		fputs(" -a ", to);
+		choices_print(option->argument);
+	}
 	fputs(" -d ", to);
 	quoted(option->help);
 	fputc('\n', to);
@@ -284,6 +321,5 @@ static int completion_run(struct cli *cli)
 const struct cli_command cli_completion = {
 	.name = "completion", .operands = "bash|fish|zsh", .least = 1, .most = 1,
 	.summary = "print a completion script for a shell",
-	.hidden = true,
 	.run = completion_run,
 };

@@ -11,7 +11,8 @@
 	{ "socket", 0, "FILE", "where merlond listens (default: " ML_DAEMON_SOCKET ")" }
 
 /* Says what became of it, or fills @error. CLI_NO: refused; CLI_FAILURE: not asked. */
-int control_apply(struct cli *cli, const char *path, struct ml_error *error);
+int control_apply(struct cli *cli, const char *path, enum merlon_state *ret_state,
+		  struct ml_error *error);
 void control_reply_fields(struct ml_output *out, const struct ml_daemon_reply *reply);
 
 /*

@@ -40,17 +40,29 @@ static const struct cli_command *command_match(int argc, char **argv, int *ret_w
 	return found;
 }
 
+/* The first word of a group, and none of its commands behind it. */
+static int group_alone(struct cli *cli, int argc, char **argv)
+{
+	if (cli->json && (argc == 1 || !strcmp(argv[1], "--json")))
+		return cli_failf(cli, "'merlon %s' needs a command behind it; see merlon help %s",
+				 argv[0], argv[0]);
+	if (argc > 1 && strcmp(argv[1], "--help") && strcmp(argv[1], "-h"))
+		return cli_failf(cli, "there is no command '%s %s'; see merlon help %s", argv[0],
+				 argv[1], argv[0]);
+	cli_help_overview(argc > 1 ? stdout : stderr, argv[0]);
+	return argc > 1 ? CLI_YES : CLI_FAILURE;
+}
+
 static int unknown(struct cli *cli, int argc, char **argv)
 {
-	if (argc && cli_group_exists(argv[0])) {
-		if (argc > 1 && strcmp(argv[1], "--help") && strcmp(argv[1], "-h"))
-			return cli_failf(cli, "there is no command '%s %s'; see merlon help %s",
-					 argv[0], argv[1], argv[0]);
-		cli_help_overview(argc > 1 ? stdout : stderr, argv[0]);
-		return argc > 1 ? CLI_YES : CLI_FAILURE;
-	}
+	for (int i = 0; i < argc; i++)
+		cli->json |= !strcmp(argv[i], "--json");
+	if (argc && cli_group_exists(argv[0]))
+		return group_alone(cli, argc, argv);
 	if (argc)
 		return cli_failf(cli, "there is no command '%s'; see merlon help", argv[0]);
+	if (cli->json)
+		return cli_failf(cli, "say which command; see merlon help");
 	cli_help_overview(stderr, NULL);
 	return CLI_FAILURE;
 }

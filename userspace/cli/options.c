@@ -62,6 +62,10 @@ static int misused(struct cli *cli, int code, char **argv)
 {
 	const char *word = argv[optind - 1];
 
+	/* It may stand behind what was misused. */
+	for (char **rest = argv + 1; *rest; rest++)
+		cli->json |= !strcmp(*rest, "--json");
+
 	if (code == ':')
 		return cli_failf(cli, "%s needs an argument; see merlon %s --help", word,
 				 cli->command->name);

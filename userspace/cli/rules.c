@@ -245,7 +245,7 @@ static int rules_run(struct cli *cli)
 }
 
 static const struct cli_option rules_options[] = {
-	{ "sort", 's', "ORDER", "by line (default), packets, bytes or id" },
+	{ "sort", 's', "line|packets|bytes|id", "by line (default), packets, bytes or id" },
 	{ "watch", 'w', NULL, "show them again and again" },
 	{ "interval", 'i', "N", "seconds between (default: 2)" },
 	{ "count", 'c', "N", "how many times, then end" },

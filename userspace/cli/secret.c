@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "file.h"
@@ -114,6 +115,24 @@ int secret_choose(const struct cli *cli, const char *path, char **ret, struct ml
 	return code;
 }
 
+/* What is no key file at all is not reproached for its mode. */
+static bool is_other_file(const char *path)
+{
+	static const char head[] = "merlon-secret-key ";
+	char found[sizeof(head) - 1];
+	struct stat status;
+	bool other;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+
+	if (fd < 0)
+		return false;
+	other = !fstat(fd, &status) && S_ISREG(status.st_mode) &&
+		(read(fd, found, sizeof(found)) != sizeof(found) ||
+		 memcmp(found, head, sizeof(found)));
+	close(fd);
+	return other;
+}
+
 int secret_public(const char *text, struct ml_public_key *ret, struct ml_error *error)
 {
 	int code;
@@ -121,5 +140,7 @@ int secret_public(const char *text, struct ml_public_key *ret, struct ml_error *
 	if (!strncmp(text, "merlon-public-key:", 18))
 		return ml_public_key_parse(text, ret, error);
 	code = process_close(error);
+	if (!code && is_other_file(text))
+		return ml_error_set(error, -EBADMSG, "%s: not a key file", text);
 	return code ? code : ml_secret_key_read_public(text, ret, error);
 }

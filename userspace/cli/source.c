@@ -48,7 +48,11 @@ static int open_as(const char *path, const struct ml_trust *trust, bool bundles,
 	code = ml_file_read(path, ML_BUNDLE_MAX_BYTES, &source.bytes, &source.length, error);
 	if (code)
 		return code;
-	if (!bundle_is_one((struct ml_bytes){ source.bytes, source.length }))
+	if (!source.length)
+		code = ml_error_at(error, -EINVAL, path, 0, 0, bundles ?
+				   "empty: not a bundle, nor a policy source" :
+				   "empty: not a policy source");
+	else if (!bundle_is_one((struct ml_bytes){ source.bytes, source.length }))
 		code = policy_open(&source, error);
 	else if (bundles)
 		code = bundle_open(&source, trust, error);
