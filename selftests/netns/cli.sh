@@ -81,7 +81,7 @@ at_exit daemon_kill
 
 ssh_passes() { reach laptop tcp 10.8.0.1 22; }
 # By whoever listens there, or by nobody.
-ssh_answers() { ssh_passes || reach laptop tcp 10.8.0.1 22 2>&1 | grep -q refused; }
+ssh_answers() { ssh_passes || [[ $(reach laptop tcp 10.8.0.1 22 2>&1) == *refused* ]]; }
 smb_passes() { reach laptop tcp 10.8.0.1 445; }
 state_is() { [ "$(status_json | jq -r .state)" = "$1" ]; }
 
