@@ -149,7 +149,6 @@ json '[.state, .generation]' '["disarmed",null]' "disarmed, no generation"
 # Somebody tries a port that nobody listens on: so the draft cannot have it.
 (while :; do
 	reach laptop tcp 10.8.0.1 8443 1
-	sleep 0.3
 done) >/dev/null 2>&1 &
 traffic=$!
 at_exit kill "$traffic"

@@ -50,7 +50,7 @@ masquerade() {
 # The gate's port 8080 is lan's 80.
 # shellcheck disable=SC2086
 translate() {
-	local f=$1 to back lan=${ip[lan$1]} gate=${ip[gate$1]} alice=${ip[alice$1]} family=ip
+	local f=$1 to back before rule lan=${ip[lan$1]} gate=${ip[gate$1]} alice=${ip[alice$1]} family=ip
 
 	[ $f = 4 ] || family=ip6 lan="[$lan]"
 	to="src=$alice dst=$gate proto=tcp dport=8080 flags=S"
@@ -71,12 +71,13 @@ translate() {
 		allow $alice $gate tcp/8080-8081
 		drop $alice $lan tcp/80
 	RULES
-	before=$(denied translated)
+	before=$(denied translated) rule=$(denied rule)
 	stopped a2l "IPv$f translated: a deny for where it went" $to sport=5101 seq=1
 	stopped l2a "IPv$f translated: stops the answer of another as well" \
 		$back dport=5100 seq=9 ack=2
 	is "$(denied translated)" $((before + 2)) "IPv$f translated: counted as such"
 	is "$(wall hits "drop $alice $lan tcp/80")" 2 "IPv$f translated: and with the rule"
+	is "$(denied rule)" "$rule" "IPv$f translated: under one reason"
 	passes a2l "IPv$f translated: another port is not meant" \
 		src="$alice" dst="$gate" proto=tcp sport=5102 dport=8081 flags=S
 	wall_load <<<"allow $alice $lan tcp/80"

@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "../../userspace/cli/drops.c"
+#include "describe_stubs.h"
 
 static unsigned int reads, remarks;
 
@@ -112,39 +113,6 @@ int units_number_parse(const char *name, const char *text, uint64_t least, uint6
 	(void)error;
 	*ret = strtoul(text, NULL, 10);
 	return 0;
-}
-
-const char *describe_address(const struct ml_ruleset *ruleset, uint8_t family,
-			     const uint8_t *address, char buffer[static DESCRIBE_TEXT])
-{
-	(void)ruleset;
-	(void)family;
-	(void)address;
-	return strcpy(buffer, "x");
-}
-
-const char *describe_name(const struct ml_ruleset *ruleset, uint8_t family,
-			  const uint8_t *address)
-{
-	(void)ruleset;
-	(void)family;
-	(void)address;
-	return NULL;
-}
-
-json_t *describe_address_json(uint8_t family, const uint8_t *address)
-{
-	(void)family;
-	(void)address;
-	return json_null();
-}
-
-const char *describe_service(uint8_t protocol, uint16_t selector,
-			     char buffer[static DESCRIBE_TEXT])
-{
-	(void)protocol;
-	(void)selector;
-	return strcpy(buffer, "x");
 }
 
 /* The events of what was printed, a letter each: d and l. */

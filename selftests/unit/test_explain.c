@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #include "../../userspace/cli/explain.c"
+#include "describe_stubs.h"
 
 #define OLD	7u
 
@@ -167,39 +168,6 @@ json_t *describe_rule(const struct ml_ruleset *ruleset, const struct ml_rule *of
 {
 	(void)ruleset;
 	return ml_output_id(of->id);
-}
-
-const char *describe_address(const struct ml_ruleset *ruleset, uint8_t family,
-			     const uint8_t *address, char buffer[static DESCRIBE_TEXT])
-{
-	(void)ruleset;
-	(void)family;
-	(void)address;
-	return strcpy(buffer, "x");
-}
-
-const char *describe_name(const struct ml_ruleset *ruleset, uint8_t family,
-			  const uint8_t *address)
-{
-	(void)ruleset;
-	(void)family;
-	(void)address;
-	return NULL;
-}
-
-json_t *describe_address_json(uint8_t family, const uint8_t *address)
-{
-	(void)family;
-	(void)address;
-	return json_null();
-}
-
-const char *describe_service(uint8_t protocol, uint16_t selector,
-			     char buffer[static DESCRIBE_TEXT])
-{
-	(void)protocol;
-	(void)selector;
-	return strcpy(buffer, "x");
 }
 
 /* @changes: how often a generation comes between rules and answer */
