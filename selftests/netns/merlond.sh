@@ -13,7 +13,7 @@
 
 . "$(dirname "$0")/../lib/tap.sh"
 . "$(dirname "$0")/merlond.bash"
-plan 156
+plan 157
 
 make_gate() {
 	ns_add gate

@@ -50,19 +50,21 @@ must wait_for 60 grep -q holding early
 
 must nltool status
 is "$(module_users)" 0 "asking for the family loads the module"
+# Where the project lies, nobody may not go.
+must install -m 755 "$(command -v nltool)" nltool
 nobody=(setpriv --reuid=65534 --regid=65534 --clear-groups)
 for step in status "send ARM SCOPE=1 MODE=2" "send CONFIRM" "send DISARM WHY=x" \
 	"begin a.img 1 1 1000" "send LOAD_CHUNK OFFSET=0 DATA=00" commit abort \
 	"renew a.img 1 1 1000" rules "explain 10.0.0.1 10.0.0.2 6 80"; do
 	# shellcheck disable=SC2086
-	like "$("${nobody[@]}" nltool $step | tail -n 1)" ': EPERM' \
+	like "$("${nobody[@]}" ./nltool $step | tail -n 1)" ': EPERM' \
 		"nobody: ${step%% *} is refused"
 done
-like "$("${nobody[@]}" nltool join)" 'EPERM' "nobody: events are refused"
+like "$("${nobody[@]}" ./nltool join)" 'EPERM' "nobody: events are refused"
 sysctl -qw kernel.unprivileged_userns_clone=1 2>/dev/null
 for step in status "send ARM SCOPE=1 MODE=2" rules "begin a.img 1 1 1000"; do
 	# shellcheck disable=SC2086
-	like "$("${nobody[@]}" unshare -Urn nltool $step | tail -n 1)" ': EPERM' \
+	like "$("${nobody[@]}" unshare -Urn ./nltool $step | tail -n 1)" ': EPERM' \
 		"root of a user namespace of nobody's: ${step%% *} is refused"
 done
 
