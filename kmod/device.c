@@ -12,6 +12,7 @@
 #include <net/rtnetlink.h>
 
 #include "device.h"
+#include "egress.h"
 #include "generation.h"
 #include "pernet.h"
 
@@ -47,13 +48,21 @@ static void tell(const struct net_device *dev,
 	rcu_read_unlock();
 }
 
+static bool leaving;	/* RTNL */
+
 static int device_event(struct notifier_block *nb, unsigned long event, void *ptr)
 {
-	const struct net_device *dev = netdev_notifier_info_to_dev(ptr);
+	struct net_device *dev = netdev_notifier_info_to_dev(ptr);
+	int err;
 
 	ASSERT_RTNL();
+	if (leaving)
+		return NOTIFY_DONE;
 	if (event == NETDEV_REGISTER)
 		learn(dev);
+	err = merlon_egress_event(event, dev);
+	if (err)
+		return notifier_from_errno(err);
 	if (!merlon_device_is_wireguard(dev))
 		return NOTIFY_DONE;
 	if (event == NETDEV_REGISTER || event == NETDEV_CHANGENAME)
@@ -77,5 +86,10 @@ int __init merlon_device_setup(void)
 
 void merlon_device_teardown(void)
 {
+	/* ORDER: unregistering plays every device's end, and none has come. */
+	merlon_egress_close();
+	rtnl_lock();
+	leaving = true;
+	rtnl_unlock();
 	unregister_netdevice_notifier(&notifier);
 }

@@ -164,10 +164,17 @@ static int put_devices(struct sk_buff *skb, const struct merlon_drop *drop)
 	return 0;
 }
 
-static int put_packet(struct sk_buff *skb, const struct merlon_packet *packet)
+/* What is not IP has an ethertype, and no more. */
+static int put_packet(struct sk_buff *skb, const struct merlon_drop *drop)
 {
+	const struct merlon_packet *packet = drop->packet;
 	int bytes = packet->family == AF_INET6 ? 16 : 4;
 
+	if (drop->hook == MERLON_HOOK_EGRESS &&
+	    nla_put_u16(skb, MERLON_A_ETHERTYPE, drop->ethertype))
+		return -EMSGSIZE;
+	if (!packet->family)
+		return 0;
 	if (nla_put_u8(skb, MERLON_A_FAMILY, packet->family) ||
 	    nla_put_u8(skb, MERLON_A_PROTOCOL, packet->protocol) ||
 	    nla_put(skb, MERLON_A_SOURCE, bytes, packet->source) ||
@@ -212,7 +219,7 @@ static struct sk_buff *drop_message(const struct merlon_drop *drop, u64 suppress
 	if (!skb)
 		return NULL;
 	header = genlmsg_put(skb, 0, 0, family, 0, MERLON_CMD_DROP_EVENT);
-	if (!header || put_verdict(skb, drop) || put_packet(skb, drop->packet) ||
+	if (!header || put_verdict(skb, drop) || put_packet(skb, drop) ||
 	    put_devices(skb, drop) ||
 	    (suppressed && put_u64(skb, MERLON_A_SUPPRESSED, suppressed))) {
 		nlmsg_free(skb);

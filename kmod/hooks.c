@@ -5,7 +5,8 @@
  *   PRE_ROUTING	came by another device than the tunnel that owns its source
  *   LOCAL_IN		came by a WireGuard device
  *   FORWARD		came by a WireGuard device, leaves by something else
- *   POST_ROUTING	leaves by a WireGuard device, whatever brought it
+ *   POST_ROUTING	leaves by a WireGuard device, whatever brought it; in scope
+ *			EVERYTHING, by whatever else (guard.h)
  *
  * So that each packet of a tunnel is judged once, by the device that is true
  * at that moment. What skb_iif and, in POST_ROUTING, state->in say may be
@@ -30,14 +31,13 @@
 #include <net/netfilter/nf_conntrack.h>
 
 #include "classifier/classify.h"
+#include "deny.h"
 #include "device.h"
-#include "event.h"
 #include "generation.h"
+#include "guard.h"
 #include "hooks.h"
 #include "judge.h"
-#include "parse_skb.h"
 #include "pernet.h"
-#include "reject.h"
 #include "trace.h"
 
 /*
@@ -61,163 +61,25 @@
  */
 #define PRIORITY_OUTWARD	(NF_IP_PRI_CONNTRACK_CONFIRM - 1)
 
-/* ---------------------------------------------------------------- verdicts */
-
-static u8 hook_of(const struct nf_hook_state *state)
-{
-	switch (state->hook) {
-	case NF_INET_PRE_ROUTING:
-		return MERLON_HOOK_PREROUTING;
-	case NF_INET_LOCAL_IN:
-		return MERLON_HOOK_INPUT;
-	case NF_INET_FORWARD:
-		return MERLON_HOOK_FORWARD;
-	default:
-		return MERLON_HOOK_POSTROUTING;
-	}
-}
-
-static u8 reason_of(struct merlon_judgement judgement)
-{
-	if (judgement.reason)
-		return judgement.reason;
-	return MERLON_VERDICT_RULE(judgement.verdict) ? MERLON_REASON_RULE :
-							MERLON_REASON_NO_RULE;
-}
-
-static u8 family_of(const struct nf_hook_state *state)
-{
-	return state->pf == NFPROTO_IPV4 ? AF_INET : AF_INET6;
-}
-
-/* For packets that the host sent, state->in is what sent the buffer here last. */
-static const struct net_device *in_of(const struct nf_hook_state *state)
-{
-	if (state->hook == NF_INET_POST_ROUTING && state->in == state->out)
-		return NULL;
-	return state->in;
-}
-
-/*
- * A rule counts its packets; reasons count the others, and TRANSLATED as well.
- * ORDER: the rule first, as merlon_generation_totals() takes TRANSLATED off.
- */
-static void count_denied(struct merlon_net *mn, struct merlon_generation *generation,
-			 struct merlon_judgement judgement, u32 length)
-{
-	u8 reason = reason_of(judgement);
-
-	if (reason == MERLON_REASON_NO_RULE || MERLON_VERDICT_RULE(judgement.verdict))
-		merlon_generation_count(generation, judgement.verdict, length);
-	if (reason != MERLON_REASON_RULE && reason != MERLON_REASON_NO_RULE)
-		this_cpu_inc(mn->reasons->denied[reason]);
-}
-
-static void trace(const struct merlon_generation *generation, const struct merlon_packet *packet,
-		  const struct nf_hook_state *state, struct merlon_judgement judgement)
-{
-	u32 rule = MERLON_VERDICT_RULE(judgement.verdict);
-	u8 action = MERLON_VERDICT_ACTION(judgement.verdict) ?: MERLON_ACTION_DROP;
-
-	trace_merlon_verdict(packet, in_of(state), state->out, hook_of(state),
-			     reason_of(judgement), action,
-			     rule ? merlon_tables_rule_id(generation->tables, rule) : 0);
-}
-
-static bool is_reply(const struct sk_buff *skb)
-{
-	enum ip_conntrack_info info;
-	const struct nf_conn *ct = nf_ct_get(skb, &info);
-
-	return ct && CTINFO2DIR(info) == IP_CT_DIR_REPLY;
-}
-
-static struct merlon_drop drop_of(const struct merlon_generation *generation,
-				  const struct sk_buff *skb, const struct nf_hook_state *state,
-				  struct merlon_judgement judgement)
-{
-	return (struct merlon_drop) {
-		.generation = generation,
-		.in = in_of(state),
-		.out = state->out,
-		.hook = hook_of(state),
-		.reason = reason_of(judgement),
-		.verdict = judgement.verdict,
-		.length = skb->len,
-		.reply = is_reply(skb),
-	};
-}
-
-/*
- * The one place that turns a denial into what netfilter does. The sender on
- * this host, if it is one, gets EPERM.
- */
-static noinline unsigned int deny(struct merlon_net *mn, struct merlon_generation *generation,
-				  struct sk_buff *skb, const struct nf_hook_state *state,
-				  struct merlon_judgement judgement)
-{
-	bool enforcing = READ_ONCE(mn->mode) != MERLON_MODE_OBSERVING;
-	struct merlon_drop drop = drop_of(generation, skb, state, judgement);
-	struct merlon_packet packet;
-
-	merlon_packet_read(family_of(state), skb, &packet);
-	if (merlon_reject_is_own(&packet))
-		return NF_ACCEPT;
-	count_denied(mn, generation, judgement, skb->len);
-	if (trace_merlon_verdict_enabled())
-		trace(generation, &packet, state, judgement);
-	drop.packet = &packet;
-	drop.observed = !enforcing;
-	merlon_event_drop(mn, &drop);
-	if (!enforcing)
-		return NF_ACCEPT;
-	if (MERLON_VERDICT_ACTION(judgement.verdict) == MERLON_ACTION_REJECT)
-		merlon_reject(skb, state, &packet);
-	return NF_DROP_REASON(skb, SKB_DROP_REASON_NETFILTER_DROP, EPERM);
-}
-
-static noinline unsigned int deny_for(struct merlon_net *mn, struct merlon_generation *generation,
-				      struct sk_buff *skb, const struct nf_hook_state *state,
-				      u32 reason)
-{
-	return deny(mn, generation, skb, state, (struct merlon_judgement) { .reason = reason });
-}
-
-static noinline void trace_allowed(const struct merlon_generation *generation,
-				   const struct sk_buff *skb, const struct nf_hook_state *state,
-				   struct merlon_judgement judgement)
-{
-	struct merlon_packet packet;
-
-	merlon_packet_read(family_of(state), skb, &packet);
-	trace(generation, &packet, state, judgement);
-}
-
 /* ----------------------------------------------------------------- tunnels */
-
-/* Was the packet forwarded from a tunnel that is Merlon's business? */
-static bool came_by_tunnel(const struct merlon_generation *generation, const struct sk_buff *skb,
-			   const struct nf_hook_state *state)
-{
-	const struct net_device *in;
-	int ifindex;
-
-	if (family_of(state) == AF_INET)
-		ifindex = IPCB(skb)->flags & IPSKB_FORWARDED ? IPCB(skb)->iif : 0;
-	else
-		ifindex = IP6CB(skb)->flags & IP6SKB_FORWARDED ? IP6CB(skb)->iif : 0;
-	in = ifindex ? dev_get_by_index_rcu(state->net, ifindex) : NULL;
-	return in && merlon_device_is_wireguard(in) &&
-	       merlon_generation_tunnel(generation, ifindex) != MERLON_TUNNEL_IGNORED;
-}
 
 static struct merlon_judgement judge_apart(struct merlon_net *mn,
 					   const struct merlon_generation *generation,
 					   const struct sk_buff *skb,
 					   const struct nf_hook_state *state)
 {
-	return family_of(state) == AF_INET ? merlon_judge4(mn, generation, skb) :
-					     merlon_judge6(mn, generation, skb);
+	return merlon_family_of(state) == AF_INET ? merlon_judge4(mn, generation, skb) :
+						    merlon_judge6(mn, generation, skb);
+}
+
+/* A tunnel that the policy leaves alone is none, to the tunnel guard. */
+static unsigned int leave_alone(struct merlon_net *mn, struct sk_buff *skb,
+				const struct nf_hook_state *state)
+{
+	if (state->hook != NF_INET_POST_ROUTING ||
+	    READ_ONCE(mn->scope) != MERLON_SCOPE_EVERYTHING)
+		return NF_ACCEPT;
+	return merlon_guard(mn, skb, state, state->out);
 }
 
 /*
@@ -234,12 +96,13 @@ static noinline unsigned int judge_unnamed(struct merlon_net *mn,
 	struct merlon_judgement judgement;
 
 	if (number != MERLON_TUNNEL_IGNORED)
-		return deny_for(mn, generation, skb, state, MERLON_REASON_UNKNOWN_TUNNEL);
-	if (state->hook != NF_INET_POST_ROUTING || !came_by_tunnel(generation, skb, state))
-		return NF_ACCEPT;
+		return merlon_deny_for(mn, generation, skb, state, MERLON_REASON_UNKNOWN_TUNNEL);
+	if (state->hook != NF_INET_POST_ROUTING || !merlon_came_by_tunnel(generation, skb, state))
+		return leave_alone(mn, skb, state);
 	judgement = judge_apart(mn, generation, skb, state);
-	return merlon_judgement_passes(judgement) ? NF_ACCEPT :
-						    deny(mn, generation, skb, state, judgement);
+	if (merlon_judgement_passes(judgement))
+		return NF_ACCEPT;
+	return merlon_deny(mn, generation, skb, state, judgement);
 }
 
 /* A tunnel to be ignored is that beyond the policy's last day, too. */
@@ -249,9 +112,10 @@ static noinline unsigned int judge_expired(struct merlon_net *mn,
 					   const struct nf_hook_state *state, u8 number)
 {
 	if (number == MERLON_TUNNEL_IGNORED &&
-	    !(state->hook == NF_INET_POST_ROUTING && came_by_tunnel(generation, skb, state)))
-		return NF_ACCEPT;
-	return deny_for(mn, generation, skb, state, MERLON_REASON_EXPIRED);
+	    !(state->hook == NF_INET_POST_ROUTING &&
+	      merlon_came_by_tunnel(generation, skb, state)))
+		return leave_alone(mn, skb, state);
+	return merlon_deny_for(mn, generation, skb, state, MERLON_REASON_EXPIRED);
 }
 
 /* Is this FORWARD, and POST_ROUTING will judge? Not so for a tunnel to be ignored. */
@@ -274,7 +138,7 @@ static __always_inline unsigned int judge(u8 family, struct merlon_net *mn, stru
 	u8 number;
 
 	if (unlikely(!generation))
-		return deny_for(mn, NULL, skb, state, MERLON_REASON_LOCKDOWN);
+		return merlon_deny_for(mn, NULL, skb, state, MERLON_REASON_LOCKDOWN);
 	number = merlon_generation_tunnel(generation, tunnel->ifindex);
 	if (unlikely(READ_ONCE(generation->expired)))
 		return judge_expired(mn, generation, skb, state, number);
@@ -285,10 +149,10 @@ static __always_inline unsigned int judge(u8 family, struct merlon_net *mn, stru
 	judgement = family == AF_INET ? merlon_judge4(mn, generation, skb) :
 					merlon_judge6(mn, generation, skb);
 	if (unlikely(!merlon_judgement_passes(judgement)))
-		return deny(mn, generation, skb, state, judgement);
+		return merlon_deny(mn, generation, skb, state, judgement);
 	merlon_generation_count(generation, judgement.verdict, skb->len);
 	if (trace_merlon_verdict_enabled())
-		trace_allowed(generation, skb, state, judgement);
+		merlon_trace_allowed(generation, skb, state, judgement);
 	return NF_ACCEPT;
 }
 
@@ -360,14 +224,27 @@ static __always_inline const struct net_device *leaves_by(const struct sk_buff *
 }
 
 /* POST_ROUTING */
+static __always_inline unsigned int outward(u8 family, struct merlon_net *mn, struct sk_buff *skb,
+					    const struct nf_hook_state *state)
+{
+	const struct net_device *out = leaves_by(skb, state);
+
+	if (merlon_device_is_wireguard(out))
+		return family == AF_INET ? judge4(mn, skb, state, out) :
+					   judge6(mn, skb, state, out);
+	if (unlikely(READ_ONCE(mn->scope) == MERLON_SCOPE_EVERYTHING))
+		return merlon_guard(mn, skb, state, out);
+	return NF_ACCEPT;
+}
+
 static unsigned int outward4(void *priv, struct sk_buff *skb, const struct nf_hook_state *state)
 {
-	return judge_if_tunnel(AF_INET, priv, skb, state, leaves_by(skb, state));
+	return outward(AF_INET, priv, skb, state);
 }
 
 static unsigned int outward6(void *priv, struct sk_buff *skb, const struct nf_hook_state *state)
 {
-	return judge_if_tunnel(AF_INET6, priv, skb, state, leaves_by(skb, state));
+	return outward(AF_INET6, priv, skb, state);
 }
 
 /* ----------------------------------------------------------------- sources */
@@ -390,7 +267,7 @@ static noinline unsigned int check_source(struct merlon_net *mn,
 	if (merlon_device_is_wireguard(in) &&
 	    merlon_generation_tunnel(generation, in->ifindex) == owner)
 		return NF_ACCEPT;
-	return deny_for(mn, generation, skb, state, MERLON_REASON_SPOOFED);
+	return merlon_deny_for(mn, generation, skb, state, MERLON_REASON_SPOOFED);
 }
 
 /* Came by the only tunnel there is: no source of it can belong to another. */

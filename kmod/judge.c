@@ -152,8 +152,8 @@ static __always_inline bool is_related(enum ip_conntrack_info info)
 
 /* ------------------------------------------------------- without conntrack */
 
-/* Does conntrack see this family's packets here? nf_tables may share its priority. */
-static bool conntrack_runs(const struct net *net, u8 family)
+/* nf_tables may share its priority. */
+bool merlon_conntrack_runs(const struct net *net, u8 family)
 {
 	struct nf_hook_entries __rcu *const *where;
 	const struct nf_hook_entries *entries;
@@ -275,6 +275,37 @@ static struct merlon_judgement by_flags(const struct merlon_net *mn,
 	return by_verdict(own);
 }
 
+/* ------------------------------------------------------------------ frames */
+
+/* Conntrack's original tuple, NAT undone, where it knows the packet (IPv4 alone). */
+static u32 classify_original(const struct merlon_tables *tables, const struct sk_buff *skb)
+{
+	struct nf_conntrack_tuple tuple;
+	u8 protocol;
+
+	if (!nf_ct_get_tuple_skb(&tuple, skb))
+		return 0;
+	protocol = tuple.dst.protonum;
+	return classify_apart(AF_INET, tables, &tuple.src.u3, &tuple.dst.u3, protocol,
+			      tuple_selector(protocol, tuple.dst.u.all, tuple.dst.u.icmp.type));
+}
+
+struct merlon_judgement merlon_judge_frame(const struct merlon_generation *generation,
+					   const struct sk_buff *skb,
+					   const struct merlon_packet *packet, bool routed)
+{
+	const struct merlon_tables *tables = generation->tables;
+	u32 own = classify_own(tables, packet);
+	u32 asked = 0;
+
+	if (allows(own) || !routed || is_opener(packet))
+		return by_verdict(own);
+	asked = classify_asked(tables, packet);
+	if (!allows(asked) && packet->family == AF_INET)
+		asked = classify_original(tables, skb);
+	return by_verdict(allows(asked) ? asked : own);
+}
+
 /* ------------------------------------------------------------------- entry */
 
 /* The headers are sound, and @ct is not a template. */
@@ -309,7 +340,7 @@ by_packet(u8 family, const struct merlon_net *mn, const struct merlon_tables *ta
 		return (struct merlon_judgement) { .reason = fault };
 	if (ct && !nf_ct_is_template(ct))
 		return by_oddity(family, tables, ct, info, &packet);
-	if (conntrack_runs(mn->net, family))
+	if (merlon_conntrack_runs(mn->net, family))
 		return by_verdict(classify_own(tables, &packet));
 	return by_flags(mn, tables, skb, &packet);
 }

@@ -19,6 +19,8 @@
 
 struct merlon_generation;
 struct merlon_net;
+struct merlon_packet;
+struct net;
 struct sk_buff;
 
 /**
@@ -45,5 +47,22 @@ struct merlon_judgement merlon_judge4(struct merlon_net *mn,
 struct merlon_judgement merlon_judge6(struct merlon_net *mn,
 				      const struct merlon_generation *generation,
 				      const struct sk_buff *skb);
+
+/**
+ * merlon_judge_frame - what a tunnel is to send that no hook of IP has judged
+ * @generation: valid
+ * @skb: the frame
+ * @packet: what the parser found in it
+ * @routed: a flowtable carries it: it may be a reply, and was one when its
+ *	connection was let through. Else it is new, whatever it looks like
+ *
+ * Packet path, cold, under RCU.
+ */
+struct merlon_judgement merlon_judge_frame(const struct merlon_generation *generation,
+					   const struct sk_buff *skb,
+					   const struct merlon_packet *packet, bool routed);
+
+/* Packet path, cold, under RCU: does conntrack see this family's packets here? */
+bool merlon_conntrack_runs(const struct net *net, u8 family);
 
 #endif

@@ -18,14 +18,20 @@ static u8 parse_copy(u8 family, const struct sk_buff *skb, struct merlon_bytes *
 	return fault == MERLON_PARSE_MORE ? MERLON_REASON_HEADER : fault;
 }
 
-u8 merlon_packet_copy(u8 family, const struct sk_buff *skb, struct merlon_packet *ret)
+u8 merlon_packet_read_at(u8 family, const struct sk_buff *skb, u32 offset,
+			 struct merlon_packet *ret)
 {
 	struct merlon_bytes bytes = {
-		.whole = skb->len - skb_network_offset(skb),
+		.whole = skb->len - offset,
 		.super = merlon_skb_is_super(skb),
 	};
 
-	return parse_copy(family, skb, &bytes, skb_network_offset(skb), ret);
+	return parse_copy(family, skb, &bytes, offset, ret);
+}
+
+u8 merlon_packet_copy(u8 family, const struct sk_buff *skb, struct merlon_packet *ret)
+{
+	return merlon_packet_read_at(family, skb, skb_network_offset(skb), ret);
 }
 
 u8 merlon_packet_quoted(const struct sk_buff *skb, const struct merlon_packet *error,

@@ -17,6 +17,10 @@ u8 merlon_packet_copy(u8 family, const struct sk_buff *skb, struct merlon_packet
 u8 merlon_packet_quoted(const struct sk_buff *skb, const struct merlon_packet *error,
 			struct merlon_packet *ret);
 
+/* As merlon_packet_read(), for an IP header at @offset from skb->data, bytes. */
+u8 merlon_packet_read_at(u8 family, const struct sk_buff *skb, u32 offset,
+			 struct merlon_packet *ret);
+
 static inline bool merlon_skb_is_super(const struct sk_buff *skb)
 {
 	return skb_is_gso(skb) && skb_is_gso_tcp(skb);

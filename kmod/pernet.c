@@ -19,6 +19,7 @@
 
 #include "compat/compat.h"
 #include "device.h"
+#include "egress.h"
 #include "event.h"
 #include "flow.h"
 #include "generation.h"
@@ -82,8 +83,13 @@ static int start(struct merlon_net *mn, const struct merlon_arming *arming)
 	err = merlon_hooks_register(mn);
 	if (err)
 		goto err_flows;
+	err = merlon_egress_widen(mn, arming->scope);
+	if (err)
+		goto err_hooks;
 	return 0;
 
+err_hooks:
+	merlon_hooks_unregister(mn);
 err_flows:
 	set(mn, &disarmed);
 	merlon_flows_free(mn->flows);
@@ -97,6 +103,7 @@ static void stop(struct merlon_net *mn)
 {
 	static const struct merlon_arming disarmed;
 
+	merlon_egress_narrow(mn, MERLON_SCOPE_UNSPEC);
 	merlon_hooks_unregister(mn);
 	set(mn, &disarmed);
 	merlon_flows_free(mn->flows);
@@ -105,15 +112,27 @@ static void stop(struct merlon_net *mn)
 	module_put(THIS_MODULE);
 }
 
+/* ORDER: what is guarded in one scope only is hooked before it counts, and after. */
+static int rearm(struct merlon_net *mn, const struct merlon_arming *to)
+{
+	int err;
+
+	err = merlon_egress_widen(mn, to->scope);
+	if (err)
+		return err;
+	set(mn, to);
+	merlon_egress_narrow(mn, to->scope);
+	return 0;
+}
+
 /* From one arming, or none, to another, or none. */
 static int change(struct merlon_net *mn, const struct merlon_arming *to)
 {
 	if (mn->mode == MERLON_MODE_UNSPEC)
 		return to->mode == MERLON_MODE_UNSPEC ? 0 : start(mn, to);
-	if (to->mode == MERLON_MODE_UNSPEC)
-		stop(mn);
-	else
-		set(mn, to);
+	if (to->mode != MERLON_MODE_UNSPEC)
+		return rearm(mn, to);
+	stop(mn);
 	return 0;
 }
 
@@ -150,7 +169,7 @@ static bool confirm_is_late(const struct merlon_net *mn)
  * @confirm_s: undone after so many seconds unless confirmed; 0: for good
  * @extack: gets a sentence on failure
  *
- * Under merlon_net.lock. Return: 0, -EOPNOTSUPP, -ENOMEM, -ENODEV, or what
+ * Under merlon_net.lock. Return: 0, -ENOMEM, -ENODEV, or what
  * registering hooks returns.
  */
 int merlon_net_arm(struct merlon_net *mn, const struct merlon_arming *arming,
@@ -160,13 +179,9 @@ int merlon_net_arm(struct merlon_net *mn, const struct merlon_arming *arming,
 	int err;
 
 	lockdep_assert_held(&mn->lock);
-	if (arming->scope != MERLON_SCOPE_TUNNELS) {
-		NL_SET_ERR_MSG(extack, "this module guards tunnels only, not everything");
-		return -EOPNOTSUPP;
-	}
 	err = change(mn, arming);
 	if (err) {
-		NL_SET_ERR_MSG(extack, "the hooks could not be set up: nothing is armed");
+		NL_SET_ERR_MSG(extack, "the hooks could not be set up: nothing has changed");
 		return err;
 	}
 	set_confirm(mn, &before, confirm_s);

@@ -55,6 +55,7 @@ struct merlon_arming {
  * @last_epoch: with @last_serial, the highest that was ever taken
  * @last_serial: see @last_epoch
  * @last_digest: of the image that it came with
+ * @guarding: enum merlon_scope whose devices have egress hooks; RTNL (egress.c)
  * @sequence: changes with the generation, so that a dump can tell; not 0
  * @retired: what rules counted that are gone
  * @expiry: ends the generation's lifetime (CLOCK_BOOTTIME)
@@ -82,6 +83,7 @@ struct merlon_net {
 	struct mutex lock;	/* of what follows */
 	u64 last_epoch, last_serial;
 	u8 last_digest[MERLON_DIGEST_BYTES];
+	u8 guarding;
 	u32 sequence;
 	struct merlon_reason_counts retired;
 	struct hrtimer expiry;

@@ -5,7 +5,7 @@
  *   load [--lifetime MS] < rules	compile and load; armed or not
  *   compile FILE < rules		the image alone
  *   swap MS FILE...			loads images in turn for so long; how many
- *   arm [observing|enforcing]	scope: tunnels
+ *   arm [observing|enforcing] [tunnels|everything]
  *   disarm
  *   state				"enforcing"
  *   passed|denied REASON		packets so far
@@ -437,6 +437,12 @@ static enum merlon_mode mode_of(const char *name)
 						    MERLON_MODE_ENFORCING;
 }
 
+static enum merlon_scope scope_of(const char *name)
+{
+	return name && !strcmp(name, "everything") ? MERLON_SCOPE_EVERYTHING :
+						     MERLON_SCOPE_TUNNELS;
+}
+
 static void print_state(struct ml_kernel *kernel)
 {
 	struct ml_kernel_status status;
@@ -465,8 +471,8 @@ int main(int argc, char **argv)
 	else if (!strcmp(command, "swap") && argc > 3)
 		swap(kernel, strtoul(arg, NULL, 10), argc - 3, argv + 3);
 	else if (!strcmp(command, "arm"))
-		check(ml_kernel_arm(kernel, MERLON_SCOPE_TUNNELS, mode_of(arg), 0, "test",
-				    &error));
+		check(ml_kernel_arm(kernel, scope_of(argc > 3 ? argv[3] : NULL), mode_of(arg), 0,
+				    "test", &error));
 	else if (!strcmp(command, "disarm"))
 		check(ml_kernel_disarm(kernel, "test", &error));
 	else if (!strcmp(command, "state"))

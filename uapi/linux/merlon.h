@@ -443,6 +443,11 @@ enum merlon_state {
  * @MERLON_REASON_FRAGMENT: a fragment that was not reassembled
  * @MERLON_REASON_NOT_OPENED: looks like a reply, but nothing permitted asked for it
  * @MERLON_REASON_TRANSLATED: denied by the destination that NAT put in
+ * @MERLON_REASON_OFF_TUNNEL: scope EVERYTHING: would leave by a device that is
+ *	not the tunnel, and is nothing that may
+ * @MERLON_REASON_BYPASS: a frame that did not come out of this namespace's IP
+ *	stack (a packet socket, a bridge, a child device elsewhere), and is
+ *	nothing that may leave
  */
 enum merlon_reason {
 	MERLON_REASON_UNSPEC,
@@ -456,6 +461,8 @@ enum merlon_reason {
 	MERLON_REASON_FRAGMENT,
 	MERLON_REASON_NOT_OPENED,
 	MERLON_REASON_TRANSLATED,
+	MERLON_REASON_OFF_TUNNEL,
+	MERLON_REASON_BYPASS,
 	__MERLON_REASON_MAX,
 };
 #define MERLON_REASON_MAX (__MERLON_REASON_MAX - 1)
@@ -469,6 +476,7 @@ enum merlon_hook {
 	MERLON_HOOK_INPUT,
 	MERLON_HOOK_FORWARD,
 	MERLON_HOOK_POSTROUTING,
+	MERLON_HOOK_EGRESS,	/* a device's, the last before its queue */
 	__MERLON_HOOK_MAX,
 };
 #define MERLON_HOOK_MAX (__MERLON_HOOK_MAX - 1)
@@ -523,6 +531,8 @@ enum merlon_hook {
  * @MERLON_A_MAX_LIFETIME_MS: u64, longest lifetime the module takes
  * @MERLON_A_REPLY: flag: conntrack has the packet in a connection's reply
  *	direction; it was judged by the connection's original tuple
+ * @MERLON_A_ETHERTYPE: u16, host byte order: hook EGRESS; where it is not IP's,
+ *	there are no addresses
  */
 enum merlon_attr {
 	MERLON_A_UNSPEC,
@@ -569,6 +579,7 @@ enum merlon_attr {
 	MERLON_A_LAST_SERIAL,
 	MERLON_A_MAX_LIFETIME_MS,
 	MERLON_A_REPLY,
+	MERLON_A_ETHERTYPE,
 	__MERLON_A_MAX,
 };
 #define MERLON_A_MAX (__MERLON_A_MAX - 1)

@@ -266,6 +266,8 @@ static const char *reason_meaning(enum merlon_reason reason)
 		[MERLON_REASON_FRAGMENT] = "a fragment that was not put together",
 		[MERLON_REASON_NOT_OPENED] = "looks like a reply, but nothing permitted asked for it",
 		[MERLON_REASON_TRANSLATED] = "denied by the destination that NAT put in",
+		[MERLON_REASON_OFF_TUNNEL] = "would leave outside of the tunnel",
+		[MERLON_REASON_BYPASS] = "got past the IP stack (packet socket, bridge, macvlan), and may not leave",
 	};
 
 	return reason < __MERLON_REASON_MAX && meanings[reason] ? meanings[reason] : "";

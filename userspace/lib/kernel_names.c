@@ -38,6 +38,8 @@ const char *ml_reason_name(enum merlon_reason reason)
 		[MERLON_REASON_FRAGMENT] = "fragment",
 		[MERLON_REASON_NOT_OPENED] = "not-opened",
 		[MERLON_REASON_TRANSLATED] = "translated",
+		[MERLON_REASON_OFF_TUNNEL] = "off-tunnel",
+		[MERLON_REASON_BYPASS] = "bypass",
 	};
 
 	_Static_assert(COUNT(names) == __MERLON_REASON_MAX, "a reason has no name");
@@ -89,6 +91,7 @@ const char *ml_hook_name(enum merlon_hook hook)
 		[MERLON_HOOK_INPUT] = "input",
 		[MERLON_HOOK_FORWARD] = "forward",
 		[MERLON_HOOK_POSTROUTING] = "postrouting",
+		[MERLON_HOOK_EGRESS] = "egress",
 	};
 
 	_Static_assert(COUNT(names) == __MERLON_HOOK_MAX, "a hook has no name");
