@@ -165,8 +165,6 @@ void merlon_egress_narrow(struct merlon_net *mn, u8 scope)
 	mn->guarding = scope;
 	narrow(mn, scope);
 	rtnl_unlock();
-	/* ORDER: no packet is in a hook any more before what it uses is freed. */
-	synchronize_net();
 }
 
 void merlon_egress_close(void)

@@ -28,7 +28,10 @@ struct net_device;
  */
 int merlon_egress_widen(struct merlon_net *mn, u8 scope);
 
-/* Guard no more than @scope asks for; UNSPEC: nothing. Under merlon_net.lock. */
+/*
+ * Guard no more than @scope asks for; UNSPEC: nothing. Under merlon_net.lock. A
+ * packet may be in a hook for a grace period more.
+ */
 void merlon_egress_narrow(struct merlon_net *mn, u8 scope);
 
 /*

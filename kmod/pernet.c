@@ -103,6 +103,7 @@ static void stop(struct merlon_net *mn)
 {
 	static const struct merlon_arming disarmed;
 
+	/* ORDER: the second waits until no packet is in a hook of either. */
 	merlon_egress_narrow(mn, MERLON_SCOPE_UNSPEC);
 	merlon_hooks_unregister(mn);
 	set(mn, &disarmed);

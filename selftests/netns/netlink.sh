@@ -159,9 +159,6 @@ says "a mode that does not exist" "send: ERANGE integer out of range" \
 	send ARM SCOPE=1 MODE=0
 says "too long to confirm" "send: ERANGE integer out of range" \
 	send ARM SCOPE=1 MODE=2 CONFIRM_S=86401
-says "a scope that cannot be guarded" \
-	"send: EOPNOTSUPP this module guards tunnels only, not everything" \
-	send ARM SCOPE=2 MODE=2
 says "DISARM without a reason" \
 	"send: EINVAL WHY is empty: disarming wants a reason, for the log" \
 	send DISARM WHY:str=
