@@ -56,6 +56,7 @@ TRACE_DEFINE_ENUM(MERLON_REASON_NOT_OPENED);
 TRACE_DEFINE_ENUM(MERLON_REASON_TRANSLATED);
 TRACE_DEFINE_ENUM(MERLON_REASON_OFF_TUNNEL);
 TRACE_DEFINE_ENUM(MERLON_REASON_BYPASS);
+TRACE_DEFINE_ENUM(MERLON_REASON_GUARD);
 
 #define merlon_show_hook(hook)					\
 	__print_symbolic(hook,					\
@@ -85,7 +86,8 @@ TRACE_DEFINE_ENUM(MERLON_REASON_BYPASS);
 		{ MERLON_REASON_NOT_OPENED, "not-opened" },	\
 		{ MERLON_REASON_TRANSLATED, "translated" },	\
 		{ MERLON_REASON_OFF_TUNNEL, "off-tunnel" },	\
-		{ MERLON_REASON_BYPASS, "bypass" })
+		{ MERLON_REASON_BYPASS, "bypass" },		\
+		{ MERLON_REASON_GUARD, "guard" })
 
 /*
  * The packet is a copy: the numbers are what is parsed, addresses as IPv6

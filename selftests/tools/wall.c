@@ -20,7 +20,10 @@
  *   own 10.0.0.2/32 1			only tunnel 1 may deliver it
  *   reject-unmatched
  *   allow|drop|reject SOURCES DESTINATIONS SERVICES
+ *   guard device|user|cgroup NAME	what numbers of circumstances mean
+ *   guard allow|drop CIRCUMSTANCES DESTINATIONS SERVICES
  *
+ * CIRCUMSTANCES: prefixes of what linux/merlon.h makes of them, or *.
  * SOURCES and DESTINATIONS: prefixes separated by commas, or *. SERVICES,
  * separated by commas: *, tcp, tcp/80, udp/1000-2000, icmp/8, icmp6/128, 47.
  * Status: 0, or 1 with a sentence.
@@ -33,6 +36,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 
 #include "classifier.h"
@@ -204,12 +208,66 @@ static void add_owner(struct ml_ruleset *ruleset, const char *prefix, const char
 	owner->tunnel = (uint8_t)atoi(tunnel);
 }
 
+static struct ml_guard *guard_of(struct ml_ruleset *ruleset)
+{
+	if (!ruleset->guard)
+		ruleset->guard = room(NULL, 0, sizeof(*ruleset->guard));
+	return ruleset->guard;
+}
+
+/* "0.1.0.0/16" as well as "::0.1.0.0/112". */
+static void add_circumstances(struct ml_set *set)
+{
+	struct ml_prefixes list = { 0 };
+	struct ml_prefix six;
+	size_t i;
+
+	for (i = 0; i < set->prefix_count; i++) {
+		six = (struct ml_prefix) { .family = AF_INET6,
+					   .length = set->prefixes[i].length + 96 };
+		memcpy(six.address + 12, set->prefixes[i].address, 4);
+		ml_prefixes_add(&list, &set->prefixes[i]);
+		ml_prefixes_add(&list, &six);
+	}
+	free(set->prefixes);
+	ml_prefixes_normalise(&list);
+	set->prefixes = list.items;
+	set->prefix_count = list.count;
+}
+
+static void add_guard_rule(struct ml_ruleset *ruleset, const char *line, char *words[5])
+{
+	struct ml_ruleset *rules = &guard_of(ruleset)->rules;
+
+	add_rule(rules, line, strcmp(words[1], "allow") ? MERLON_ACTION_DROP :
+							  MERLON_ACTION_ALLOW, words + 2);
+	add_circumstances(&rules->sets[*rules->rules[rules->rule_count - 1].sources]);
+}
+
+static void add_guard_name(struct ml_ruleset *ruleset, const char *kind, const char *name)
+{
+	struct ml_guard *guard = guard_of(ruleset);
+
+	if (!strcmp(kind, "device")) {
+		guard->devices = room(guard->devices, guard->device_count, sizeof(*guard->devices));
+		snprintf(guard->devices[guard->device_count++], 16, "%s", name);
+	} else if (!strcmp(kind, "user")) {
+		guard->users = room(guard->users, guard->user_count, sizeof(*guard->users));
+		guard->users[guard->user_count++] = (uint32_t)strtoul(name, NULL, 10);
+	} else if (!strcmp(kind, "cgroup")) {
+		guard->cgroups = room(guard->cgroups, guard->cgroup_count, sizeof(*guard->cgroups));
+		snprintf(guard->cgroups[guard->cgroup_count++], 256, "%s", name);
+	} else {
+		die("not understood: guard %s", kind);
+	}
+}
+
 static void read_line(struct ml_ruleset *ruleset, const char *line)
 {
-	char *copy = strdup(line), *rest = copy, *words[4] = { NULL }, *word;
+	char *copy = strdup(line), *rest = copy, *words[5] = { NULL }, *word;
 	size_t n = 0;
 
-	while (n < 4 && (word = strsep(&rest, " \t")))
+	while (n < 5 && (word = strsep(&rest, " \t")))
 		if (*word)
 			words[n++] = word;
 	if (!strcmp(words[0], "tunnel") && n == 2)
@@ -226,6 +284,10 @@ static void read_line(struct ml_ruleset *ruleset, const char *line)
 		add_rule(ruleset, line, MERLON_ACTION_DROP, words + 1);
 	else if (!strcmp(words[0], "reject") && n == 4)
 		add_rule(ruleset, line, MERLON_ACTION_REJECT, words + 1);
+	else if (!strcmp(words[0], "guard") && n == 5)
+		add_guard_rule(ruleset, line, words);
+	else if (!strcmp(words[0], "guard") && n == 3)
+		add_guard_name(ruleset, words[1], words[2]);
 	else
 		die("not understood: %s", line);
 	free(copy);
@@ -236,6 +298,13 @@ static int compare_rules(const void *a, const void *b)
 	const struct ml_rule *x = a, *y = b;
 
 	return x->id < y->id ? -1 : x->id > y->id;
+}
+
+static void sort_rules(struct ml_ruleset *ruleset)
+{
+	if (ruleset->rule_count)
+		qsort(ruleset->rules, ruleset->rule_count, sizeof(*ruleset->rules),
+		      compare_rules);
 }
 
 static int compare_owners(const void *a, const void *b)
@@ -268,9 +337,9 @@ static void read_rules(struct ml_ruleset *ruleset)
 			read_line(ruleset, line);
 	}
 	free(buffer);
-	if (ruleset->rule_count)
-		qsort(ruleset->rules, ruleset->rule_count, sizeof(*ruleset->rules),
-		      compare_rules);
+	sort_rules(ruleset);
+	if (ruleset->guard)
+		sort_rules(&ruleset->guard->rules);
 	if (ruleset->owner_count)
 		qsort(ruleset->owners, ruleset->owner_count, sizeof(*ruleset->owners),
 		      compare_owners);

@@ -54,6 +54,30 @@
  *     says what holds without it, ranges of service 0, runs of slot 0, and two
  *     neighbouring ranges or runs that are one.
  *
+ * THE GUARD
+ * =========
+ * Behind the image described so far, its first part, there may be a second:
+ * what may leave by a device that is no tunnel (scope EVERYTHING), and what may
+ * not leave at all (the DNS guard). It is struct merlon_guard_header, then the
+ * devices, users and control groups that it speaks of, then an image without
+ * tunnels, flags and a part behind it. That is looked up as the first part is,
+ * but what stands there as a source is not an address. It is what is known of
+ * the packet here:
+ *
+ *   byte 0	1: of a connection that was opened from outside; else 0
+ *   byte 1	which of the devices it leaves by, from 1; 0: none of them
+ *   byte 2	which of the users sent it, from 1; 0: none of them
+ *   byte 3	which of the control groups, from 1; 0: none of them
+ *
+ * as an IPv4 address, or as the last four bytes of an IPv6 address whose others
+ * are zero. The destination is whom the packet is sent to. The selector is that
+ * of the connection: the destination port; of one that was opened from outside,
+ * the port here.
+ *
+ * An allow: it may leave by any device. A deny: it may not leave, by a tunnel
+ * neither. No rule: by a tunnel only. What the first part says of the packets
+ * of tunnels it says all the same: both have to let them pass.
+ *
  * THE GENERATION
  * ==============
  * A loaded image is a generation: ordered by (epoch, serial), published whole,
@@ -89,6 +113,7 @@
 
 #define MERLON_IMAGE_MAGIC	"MERLON\0\1"	/* eight bytes */
 #define MERLON_IMAGE_VERSION	1
+#define MERLON_GUARD_MAGIC	"MERLON\0G"	/* eight bytes, of the second part */
 
 /* Hard limits. An image beyond any of them is refused by name (-E2BIG). */
 #define MERLON_MAX_IMAGE_BYTES	(128u << 20)	/* bytes of one image */
@@ -103,7 +128,9 @@
 #define MERLON_MAX_SLOTS	(1u << 24)	/* shapes times services */
 #define MERLON_MAX_RUNS		(1u << 22)	/* shape runs */
 #define MERLON_MAX_VERDICTS	(1u << 23)
-#define MERLON_MAX_RULES	(1u << 20)
+#define MERLON_MAX_RULES	(1u << 20)	/* of both parts together */
+#define MERLON_MAX_CONDITIONS	30u	/* devices, users, control groups; of each */
+#define MERLON_MAX_CGROUP_BYTES	256u	/* path of a control group, with the NUL */
 
 /**
  * enum merlon_section - the arrays of an image, in their order
@@ -146,7 +173,7 @@ enum merlon_section {
  * @magic: MERLON_IMAGE_MAGIC
  * @version: MERLON_IMAGE_VERSION
  * @flags: MERLON_IMAGE_F_*
- * @bytes: the whole image, header included
+ * @bytes: of this part, header included
  * @source_classes: how many of the classes are source classes, at least 1;
  *	the others are destination classes, at least 1
  * @shapes: number of shapes, at least 1; shape 0 maps every service to slot 0
@@ -334,6 +361,43 @@ struct merlon_rule {
 	__u8	zero[7];
 };
 
+/**
+ * struct merlon_guard_header - the first bytes of an image's second part
+ * @magic: MERLON_GUARD_MAGIC
+ * @devices: how many struct merlon_guard_device follow, MERLON_MAX_CONDITIONS
+ *	at most, as of the next two
+ * @users: then so many __le32: user ids of the initial user namespace, strictly
+ *	ascending, none of them 2^32 - 1
+ * @cgroups: then so many struct merlon_guard_cgroup
+ *
+ * The image behind them says its own length, and ends where all of it does. A
+ * second part without a rule is left out.
+ */
+struct merlon_guard_header {
+	__u8	magic[8];
+	__le32	devices;
+	__le32	users;
+	__le32	cgroups;
+};
+
+/**
+ * struct merlon_guard_device - a device that the guard speaks of
+ * @name: NUL-padded, a valid interface name; strictly ascending as bytes
+ */
+struct merlon_guard_device {
+	__u8	name[16];
+};
+
+/**
+ * struct merlon_guard_cgroup - a control group, with all below it
+ * @path: in the unified hierarchy, "/system.slice/chrony.service"; begins with a
+ *	slash and does not end with one, NUL-padded, strictly ascending as bytes;
+ *	none is below another
+ */
+struct merlon_guard_cgroup {
+	__u8	path[MERLON_MAX_CGROUP_BYTES];
+};
+
 /* ---------------------------------------------------------------- netlink */
 
 #define MERLON_LOAD_IDLE_SECONDS	30u
@@ -448,6 +512,7 @@ enum merlon_state {
  * @MERLON_REASON_BYPASS: a frame that did not come out of this namespace's IP
  *	stack (a packet socket, a bridge, a child device elsewhere), and is
  *	nothing that may leave
+ * @MERLON_REASON_GUARD: the guard's rule denies it (RULE_ID): the DNS guard
  */
 enum merlon_reason {
 	MERLON_REASON_UNSPEC,
@@ -463,6 +528,7 @@ enum merlon_reason {
 	MERLON_REASON_TRANSLATED,
 	MERLON_REASON_OFF_TUNNEL,
 	MERLON_REASON_BYPASS,
+	MERLON_REASON_GUARD,
 	__MERLON_REASON_MAX,
 };
 #define MERLON_REASON_MAX (__MERLON_REASON_MAX - 1)

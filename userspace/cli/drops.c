@@ -268,6 +268,7 @@ static const char *reason_meaning(enum merlon_reason reason)
 		[MERLON_REASON_TRANSLATED] = "denied by the destination that NAT put in",
 		[MERLON_REASON_OFF_TUNNEL] = "would leave outside of the tunnel",
 		[MERLON_REASON_BYPASS] = "got past the IP stack (packet socket, bridge, macvlan), and may not leave",
+		[MERLON_REASON_GUARD] = "the guard's rule does not let it leave",
 	};
 
 	return reason < __MERLON_REASON_MAX && meanings[reason] ? meanings[reason] : "";

@@ -176,8 +176,8 @@ static int compile_all(struct compile *c, uint8_t **ret_image, size_t *ret_lengt
 	return ret;
 }
 
-int ml_image_compile(const struct ml_ruleset *ruleset, uint8_t **ret_image,
-		     size_t *ret_length, struct ml_error *error)
+int compile_part(const struct ml_ruleset *ruleset, uint8_t **ret_image, size_t *ret_length,
+		 struct ml_error *error)
 {
 	struct compile c = { .ruleset = ruleset, .error = error };
 	size_t length;

@@ -149,4 +149,8 @@ bool compile_prefix_clean(const struct ml_prefix *prefix);
 /* The row for c->ranks, which it sorts. */
 int compile_row(struct compile *c, struct row *ret);
 
+/* compile.c: one part of an image; its guard is not looked at. */
+int compile_part(const struct ml_ruleset *ruleset, uint8_t **ret_image, size_t *ret_length,
+		 struct ml_error *error);
+
 #endif

@@ -40,6 +40,7 @@ const char *ml_reason_name(enum merlon_reason reason)
 		[MERLON_REASON_TRANSLATED] = "translated",
 		[MERLON_REASON_OFF_TUNNEL] = "off-tunnel",
 		[MERLON_REASON_BYPASS] = "bypass",
+		[MERLON_REASON_GUARD] = "guard",
 	};
 
 	_Static_assert(COUNT(names) == __MERLON_REASON_MAX, "a reason has no name");

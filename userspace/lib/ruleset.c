@@ -19,6 +19,17 @@ static void rule_clean(struct ml_rule *rule)
 	free(rule->text);
 }
 
+static void guard_free(struct ml_guard *guard)
+{
+	if (!guard)
+		return;
+	free(guard->devices);
+	free(guard->users);
+	free(guard->cgroups);
+	ml_ruleset_free(&guard->rules);
+	free(guard);
+}
+
 void ml_ruleset_free(struct ml_ruleset *ruleset)
 {
 	size_t i;
@@ -38,6 +49,7 @@ void ml_ruleset_free(struct ml_ruleset *ruleset)
 		free(ruleset->names[i].name);
 	free(ruleset->owners);
 	free(ruleset->names);
+	guard_free(ruleset->guard);
 	memset(ruleset, 0, sizeof(*ruleset));
 }
 

@@ -63,6 +63,8 @@ struct ml_name {
 	char *name;
 };
 
+struct ml_guard;
+
 struct ml_ruleset {
 	struct ml_set *sets;
 	size_t set_count;
@@ -75,6 +77,23 @@ struct ml_ruleset {
 	struct ml_name *names;	/* ascending by prefix as in struct ml_set */
 	size_t name_count;
 	bool reject_unmatched;
+	struct ml_guard *guard;	/* NULL: none */
+};
+
+/*
+ * The guard: what may leave by a device that is no tunnel, and what may not
+ * leave. Its rules' sources are circumstances: addresses that are made of the
+ * numbers of device, user and control group (linux/merlon.h, THE GUARD), in
+ * IPv4, and in the last four bytes of IPv6. It has no tunnels, owners and guard.
+ */
+struct ml_guard {
+	char (*devices)[16];	/* strictly ascending, as the next two; number 1 is the first */
+	size_t device_count;
+	uint32_t *users;
+	size_t user_count;
+	char (*cgroups)[256];	/* "/system.slice/chrony.service" */
+	size_t cgroup_count;
+	struct ml_ruleset rules;
 };
 
 /* Frees what @ruleset holds, names included, and zeroes it; not @ruleset itself. */
