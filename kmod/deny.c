@@ -48,8 +48,8 @@ static const struct net_device *in_of(const struct nf_hook_state *state)
 }
 
 /*
- * A rule counts its packets; reasons count the others, and TRANSLATED as well.
- * ORDER: the rule first, as merlon_generation_totals() takes TRANSLATED off.
+ * A rule counts its packets; reasons count the others, and TRANSLATED and GUARD
+ * as well. ORDER: the rule first, as merlon_generation_totals() takes those off.
  */
 static void count_denied(struct merlon_net *mn, struct merlon_generation *generation,
 			 struct merlon_judgement judgement, u32 length)

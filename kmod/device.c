@@ -63,8 +63,6 @@ static int device_event(struct notifier_block *nb, unsigned long event, void *pt
 	err = merlon_egress_event(event, dev);
 	if (err)
 		return notifier_from_errno(err);
-	if (!merlon_device_is_wireguard(dev))
-		return NOTIFY_DONE;
 	if (event == NETDEV_REGISTER || event == NETDEV_CHANGENAME)
 		tell(dev, merlon_generation_add_device);
 	else if (event == NETDEV_UNREGISTER)

@@ -13,6 +13,7 @@
 #include "egress_judge.h"
 #include "frame.h"
 #include "generation.h"
+#include "guard.h"
 #include "judge.h"
 #include "parse_skb.h"
 #include "pernet.h"
@@ -213,17 +214,37 @@ static bool may_leave(const struct sk_buff *skb, struct net_device *out,
 	       netdev_walk_all_upper_dev_rcu(out, is_upkeep_above, &priv);
 }
 
+/*
+ * Who sent it is not known: that a buffer has a socket says nothing of what is
+ * in it. So only what the guard allows to everybody passes here.
+ */
+static u32 by_rule(const struct merlon_generation *generation, const struct net_device *out,
+		   const struct content *content)
+{
+	if (!generation || !generation->guard || READ_ONCE(generation->expired) ||
+	    !content->packet.family || content->fault)
+		return 0;
+	return merlon_guard_classify(generation, out, NULL, &content->packet, false);
+}
+
 static unsigned int judge_other(const struct merlon_guarded *guarded,
 				struct merlon_generation *generation, struct sk_buff *skb,
 				const struct nf_hook_state *state)
 {
 	struct content content;
 
+	u32 verdict = 0;
+
 	if (READ_ONCE(guarded->mn->scope) != MERLON_SCOPE_EVERYTHING)
 		return NF_ACCEPT;
 	read_content(skb, state->out, &content);
 	if (may_leave(skb, state->out, &content))
 		return NF_ACCEPT;
+	verdict = by_rule(generation, state->out, &content);
+	if (MERLON_VERDICT_ACTION(verdict) == MERLON_ACTION_ALLOW) {
+		merlon_generation_count(generation->guard, verdict, skb->len);
+		return NF_ACCEPT;
+	}
 	return merlon_deny_frame(guarded->mn, generation, skb, state,
 				 (struct merlon_judgement) { .reason = MERLON_REASON_BYPASS },
 				 &content.packet, content.ethertype);

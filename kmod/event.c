@@ -52,6 +52,8 @@ static int put_generation(struct sk_buff *skb, const struct merlon_generation *g
 	    nla_put(skb, MERLON_A_DIGEST, sizeof(generation->digest), generation->digest) ||
 	    nla_put_u32(skb, MERLON_A_IMAGE_BYTES, generation->image_bytes) ||
 	    nla_put_u32(skb, MERLON_A_RULES, generation->rules) ||
+	    nla_put_u32(skb, MERLON_A_GUARD_RULES,
+			generation->guard ? generation->guard->rules : 0) ||
 	    nla_put_u32(skb, MERLON_A_PAIRS, merlon_tables_pair_count(tables)) ||
 	    nla_put_u32(skb, MERLON_A_HOSTS, merlon_tables_host_count(tables)))
 		return -EMSGSIZE;

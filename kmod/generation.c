@@ -18,7 +18,9 @@
 #include <linux/slab.h>
 #include <linux/timekeeping.h>
 
+#include "classifier/parts.h"
 #include "compat/compat.h"
+#include "conditions.h"
 #include "device.h"
 #include "event.h"
 #include "generation.h"
@@ -83,6 +85,57 @@ static struct merlon_generation *alloc_generation(struct merlon_tables *tables)
 	return generation;
 }
 
+/* A part of an image; a guard's is less than a generation, and never in force. */
+static int build_part(const void *bytes, size_t length, bool is_guard,
+		      struct merlon_generation **ret, struct merlon_fault *fault)
+{
+	struct merlon_generation *part;
+	struct merlon_tables *tables;
+	struct merlon_view view;
+	int err;
+
+	err = merlon_image_check(bytes, length, &view, fault);
+	if (!err && is_guard)
+		err = merlon_parts_check_guard(&view, fault);
+	if (err)
+		return err;
+	err = merlon_tables_build(&view, &tables, fault);
+	if (err)
+		return err;
+	part = alloc_generation(tables);
+	if (IS_ERR(part)) {
+		fault->what = NULL;
+		return PTR_ERR(part);
+	}
+	*ret = part;
+	return 0;
+}
+
+/* What is built stays with @generation, also on failure. */
+static int build_guard(struct merlon_generation *generation, const struct merlon_parts *parts,
+		       struct merlon_fault *fault)
+{
+	int err;
+
+	err = build_part(parts->second, parts->second_len, true, &generation->guard, fault);
+	if (err)
+		return err;
+	if (generation->rules + generation->guard->rules > MERLON_MAX_RULES) {
+		*fault = (struct merlon_fault) {
+			"more than MERLON_MAX_RULES in both parts", -1, 0
+		};
+		return -E2BIG;
+	}
+	generation->conditions = merlon_conditions_alloc(parts);
+	if (!generation->conditions) {
+		fault->what = NULL;
+		return -ENOMEM;
+	}
+	generation->memory += generation->guard->memory +
+			      merlon_conditions_bytes(generation->conditions);
+	return 0;
+}
+
 /**
  * merlon_generation_build - from the bytes of an image to what can be published
  * @image: @offer->image_bytes long; its digest was compared
@@ -96,20 +149,19 @@ int merlon_generation_build(const void *image, const struct merlon_offer *offer,
 			    struct merlon_generation **ret, struct merlon_fault *fault)
 {
 	struct merlon_generation *generation;
-	struct merlon_tables *tables;
-	struct merlon_view view;
+	struct merlon_parts parts;
 	int err;
 
-	err = merlon_image_check(image, offer->image_bytes, &view, fault);
+	err = merlon_parts_split(image, offer->image_bytes, &parts, fault);
 	if (err)
 		return err;
-	err = merlon_tables_build(&view, &tables, fault);
+	err = build_part(parts.first, parts.first_len, false, &generation, fault);
 	if (err)
 		return err;
-	generation = alloc_generation(tables);
-	if (IS_ERR(generation)) {
-		fault->what = NULL;
-		return PTR_ERR(generation);
+	err = parts.second ? build_guard(generation, &parts, fault) : 0;
+	if (err) {
+		merlon_generation_free(generation);
+		return err;
 	}
 	memcpy(generation->digest, offer->digest, sizeof(generation->digest));
 	generation->image_bytes = offer->image_bytes;
@@ -122,6 +174,9 @@ void merlon_generation_free(struct merlon_generation *generation)
 {
 	u32 i;
 
+	if (generation->guard)
+		merlon_generation_free(generation->guard);
+	kvfree(generation->conditions);
 	for (i = 0; i < chunk_count(generation->rules); i++)
 		free_percpu(generation->counters[i]);
 	kvfree(generation->inherited);
@@ -189,6 +244,8 @@ static void add_all_reasons(struct merlon_reason_counts *counts,
 		add_reason(counts, generation, rule, sum.packets);
 		cond_resched();
 	}
+	if (generation->guard)
+		add_all_reasons(counts, generation->guard);
 }
 
 /**
@@ -206,7 +263,7 @@ void merlon_generation_totals(const struct merlon_net *mn, struct merlon_reason_
 	int cpu, i;
 
 	*ret = mn->retired;
-	/* ORDER: before the rules, which counted what is TRANSLATED first. */
+	/* ORDER: before the rules, which counted what is TRANSLATED or GUARD first. */
 	for_each_possible_cpu(cpu) {
 		counts = per_cpu_ptr(mn->reasons, cpu);
 		for (i = 0; i <= MERLON_REASON_MAX; i++) {
@@ -216,7 +273,8 @@ void merlon_generation_totals(const struct merlon_net *mn, struct merlon_reason_
 	}
 	if (generation)
 		add_all_reasons(ret, generation);
-	ret->denied[MERLON_REASON_RULE] -= ret->denied[MERLON_REASON_TRANSLATED];
+	ret->denied[MERLON_REASON_RULE] -= ret->denied[MERLON_REASON_TRANSLATED] +
+					   ret->denied[MERLON_REASON_GUARD];
 }
 
 static bool same_rule(const struct merlon_generation *a, u32 i,
@@ -250,6 +308,10 @@ static void inherit(struct merlon_net *mn, struct merlon_generation *heir,
 			add_reason(&mn->retired, old, i, sum.packets);
 		cond_resched();
 	}
+	if (old->guard && heir->guard)
+		inherit(mn, heir->guard, old->guard);
+	else if (old->guard)
+		add_all_reasons(&mn->retired, old->guard);
 }
 
 /* ---------------------------------------------------------------- devices */
@@ -271,67 +333,31 @@ static u8 tunnel_number(const struct merlon_generation *generation, const char *
 	return MERLON_TUNNEL_UNKNOWN;
 }
 
-/* The slot of a device, or with @ifindex = MERLON_TUNNEL_GONE the first that is free. */
-static int find_slot(const struct merlon_generation *generation, int ifindex, int wanted)
-{
-	u32 home = ifindex & (MERLON_TUNNEL_SLOTS - 1);
-	u32 i, slot;
-	int found;
-
-	for (i = 0; i < MERLON_TUNNEL_SLOTS; i++) {
-		slot = (home + i) & (MERLON_TUNNEL_SLOTS - 1);
-		found = generation->tunnel_ifindex[slot];
-		if (found == wanted || (!found && wanted == MERLON_TUNNEL_GONE))
-			return slot;
-		if (!found)
-			break;
-	}
-	return -1;
-}
-
 /* Under RTNL: the device goes, or goes to another namespace. */
 void merlon_generation_remove_device(struct merlon_generation *generation,
 				     const struct net_device *dev)
 {
-	int slot = find_slot(generation, dev->ifindex, dev->ifindex);
-
-	if (slot < 0)
-		return;
-	WRITE_ONCE(generation->tunnel_number[slot], MERLON_TUNNEL_UNKNOWN);
-	WRITE_ONCE(generation->tunnel_ifindex[slot], MERLON_TUNNEL_GONE);
+	merlon_slots_set(&generation->tunnels, dev->ifindex, MERLON_TUNNEL_UNKNOWN);
+	if (generation->conditions)
+		merlon_slots_set(&generation->conditions->devices, dev->ifindex, 0);
 }
 
 /**
- * merlon_generation_add_device - a WireGuard device came, or has another name
+ * merlon_generation_add_device - a device came, or has another name
  * @generation: in force, or about to be
  * @dev: the device
  *
- * Under RTNL; lockless readers may be at work. A device that the policy does
- * not name has no slot: what is not found is unknown, and denied. So the slots
- * suffice: at most MERLON_MAX_TUNNELS names are in use at a time.
- *
- * ORDER: a slot's number is UNKNOWN while it has no device, so whoever sees the
- * new device with the old number denies. A slot is not given to another device
- * while a packet of the one before can be in a hook: between the two stands a
- * grace period (unregistering has its own, renaming waits in device.c).
+ * Under RTNL; lockless readers may be at work. A WireGuard device that the
+ * policy does not name is unknown, and denied.
  */
 void merlon_generation_add_device(struct merlon_generation *generation,
 				  const struct net_device *dev)
 {
-	u8 number = tunnel_number(generation, dev->name);
-	int slot;
-
-	if (number == MERLON_TUNNEL_UNKNOWN) {
-		merlon_generation_remove_device(generation, dev);
-		return;
-	}
-	slot = find_slot(generation, dev->ifindex, dev->ifindex);
-	if (slot < 0)
-		slot = find_slot(generation, dev->ifindex, MERLON_TUNNEL_GONE);
-	if (WARN_ON_ONCE(slot < 0))
-		return;
-	WRITE_ONCE(generation->tunnel_number[slot], number);
-	WRITE_ONCE(generation->tunnel_ifindex[slot], dev->ifindex);
+	if (merlon_device_is_wireguard(dev))
+		merlon_slots_set(&generation->tunnels, dev->ifindex,
+				 tunnel_number(generation, dev->name));
+	if (generation->conditions)
+		merlon_conditions_add_device(generation->conditions, dev);
 }
 
 static void add_all_devices(struct merlon_generation *generation, struct net *net)
@@ -340,8 +366,7 @@ static void add_all_devices(struct merlon_generation *generation, struct net *ne
 
 	ASSERT_RTNL();
 	for_each_netdev(net, dev)
-		if (merlon_device_is_wireguard(dev))
-			merlon_generation_add_device(generation, dev);
+		merlon_generation_add_device(generation, dev);
 }
 
 /* --------------------------------------------------------------- in force */

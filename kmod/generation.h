@@ -12,7 +12,9 @@
 #include <linux/workqueue.h>
 
 #include "classifier/classifier.h"
+#include "slots.h"
 
+struct merlon_conditions;
 struct merlon_net;
 struct merlon_reason_counts;
 struct net_device;
@@ -27,12 +29,9 @@ struct merlon_counter {
 #define MERLON_COUNTER_CHUNK	BIT(MERLON_COUNTER_SHIFT)
 
 /* What a WireGuard device is to the policy. */
-#define MERLON_TUNNEL_UNKNOWN	0	/* denied */
+#define MERLON_TUNNEL_UNKNOWN	0	/* denied; it has no slot */
 #define MERLON_TUNNEL_IGNORED	0xff	/* not Merlon's business */
 				/* else the tunnel's index, from 1 */
-
-#define MERLON_TUNNEL_SLOTS	64	/* power of two, > 2 * MERLON_MAX_TUNNELS */
-#define MERLON_TUNNEL_GONE	(-1)	/* a slot whose device left; free, but no end */
 
 #define MERLON_MAX_LIFETIME_MS	(90ull * 24 * 60 * 60 * 1000)
 
@@ -40,10 +39,10 @@ struct merlon_counter {
  * struct merlon_generation - what packets are judged by
  * @tables: the classifier's; constant
  * @expired: the lifetime is over: lockdown. Set by the timer, read with READ_ONCE
- * @tunnel_ifindex: ifindex of the device in this slot, or 0; the slot is
- *	ifindex & (MERLON_TUNNEL_SLOTS - 1) or, where that is taken, the next
- *	free one. Written under RTNL by the device notifier, read with READ_ONCE
- * @tunnel_number: what the device in this slot is to the policy
+ * @guard: the second part, with @tables, counters and their kin alone; or NULL
+ * @conditions: of @guard; or NULL
+ * @tunnels: what a WireGuard device is to the policy, by ifindex; under RTNL by
+ *	the device notifier, read by packets
  * @epoch: with @serial, the order of generations; under merlon_net.lock, as all
  *	that follows but for @counters
  * @serial: see @epoch
@@ -60,8 +59,9 @@ struct merlon_counter {
 struct merlon_generation {
 	struct merlon_tables *tables;
 	bool expired;
-	int tunnel_ifindex[MERLON_TUNNEL_SLOTS];
-	u8 tunnel_number[MERLON_TUNNEL_SLOTS];
+	struct merlon_generation *guard;
+	struct merlon_conditions *conditions;
+	struct merlon_slots tunnels;
 	u64 epoch, serial;
 	u8 digest[MERLON_DIGEST_BYTES];
 	u32 image_bytes;
@@ -131,23 +131,11 @@ static __always_inline void merlon_generation_count(struct merlon_generation *ge
 	this_cpu_add(counter->bytes, bytes);
 }
 
-/* Packet path: what a WireGuard device is to the policy. One probe in the common case. */
+/* Packet path: what a WireGuard device is to the policy. */
 static __always_inline u8 merlon_generation_tunnel(const struct merlon_generation *generation,
 						   int ifindex)
 {
-	u32 slot = ifindex & (MERLON_TUNNEL_SLOTS - 1);
-	u32 i;
-
-	for (i = 0; i < MERLON_TUNNEL_SLOTS; i++) {
-		int found = READ_ONCE(generation->tunnel_ifindex[slot]);
-
-		if (found == ifindex)
-			return READ_ONCE(generation->tunnel_number[slot]);
-		if (!found)
-			break;
-		slot = (slot + 1) & (MERLON_TUNNEL_SLOTS - 1);
-	}
-	return MERLON_TUNNEL_UNKNOWN;
+	return merlon_slots_find(&generation->tunnels, ifindex);
 }
 
 #endif

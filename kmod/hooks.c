@@ -135,6 +135,7 @@ static __always_inline unsigned int judge(u8 family, struct merlon_net *mn, stru
 {
 	struct merlon_generation *generation = rcu_dereference(mn->generation);
 	struct merlon_judgement judgement;
+	unsigned int verdict;
 	u8 number;
 
 	if (unlikely(!generation))
@@ -150,6 +151,12 @@ static __always_inline unsigned int judge(u8 family, struct merlon_net *mn, stru
 					merlon_judge6(mn, generation, skb);
 	if (unlikely(!merlon_judgement_passes(judgement)))
 		return merlon_deny(mn, generation, skb, state, judgement);
+	if (unlikely(generation->guard) && state->hook != NF_INET_LOCAL_IN) {
+		verdict = merlon_guard_check(mn, generation, skb, state,
+					     state->hook == NF_INET_FORWARD ? state->out : tunnel);
+		if (verdict != NF_ACCEPT)
+			return verdict;
+	}
 	merlon_generation_count(generation, judgement.verdict, skb->len);
 	if (trace_merlon_verdict_enabled())
 		merlon_trace_allowed(generation, skb, state, judgement);

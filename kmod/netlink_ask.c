@@ -63,6 +63,7 @@ int merlon_netlink_get_status(struct sk_buff *skb, struct genl_info *info)
  */
 struct rules_context {
 	u64 last_id;
+	bool in_guard;
 };
 
 /* The first rule whose id is above @id; ids ascend. */
@@ -105,25 +106,36 @@ static int put_rule(struct sk_buff *skb, struct netlink_callback *cb,
 	return 0;
 }
 
+/* The rules of a part, from where the last message ended. Return: 0 or -EMSGSIZE. */
+static int put_rules(struct sk_buff *skb, struct netlink_callback *cb,
+		     const struct merlon_generation *part, struct rules_context *context)
+{
+	u32 rule;
+	int err;
+
+	for (rule = first_above(part, context->last_id); rule <= part->rules; rule++) {
+		err = put_rule(skb, cb, part, rule);
+		if (err)
+			return err;
+		context->last_id = merlon_tables_rule_id(part->tables, rule);
+	}
+	return 0;
+}
+
 int merlon_netlink_get_rules(struct sk_buff *skb, struct netlink_callback *cb)
 {
 	struct rules_context *context = (struct rules_context *)cb->ctx;
 	struct merlon_net *mn = merlon_net_get(sock_net(cb->skb->sk));
 	const struct merlon_generation *generation;
-	u32 rule;
 
 	BUILD_BUG_ON(sizeof(*context) > sizeof(cb->ctx));
 	mutex_lock(&mn->lock);
 	cb->seq = mn->sequence;
 	generation = merlon_generation_get(mn);
-	if (generation) {
-		for (rule = first_above(generation, context->last_id);
-		     rule <= generation->rules; rule++) {
-			if (put_rule(skb, cb, generation, rule))
-				break;
-			context->last_id = merlon_tables_rule_id(generation->tables, rule);
-		}
-	}
+	if (generation && !context->in_guard && !put_rules(skb, cb, generation, context))
+		*context = (struct rules_context) { .in_guard = true };
+	if (generation && generation->guard && context->in_guard)
+		put_rules(skb, cb, generation->guard, context);
 	mutex_unlock(&mn->lock);
 	return skb->len;
 }

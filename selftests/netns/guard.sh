@@ -158,6 +158,91 @@ for r in udp4 packet4 macvlan forwarded; do
 	is "$(capture_count $r)" $((seen[$r] + 1)) "scope tunnels: $r is left alone"
 done
 
+# --- what the policy lets leave, and what not ----------------------------------------------
+
+must wall arm enforcing everything
+capture_start dns far eth0 in "udp port 53"
+capture_start dnswg far wg0 in "udp port 53"
+far4=192.0.2.2/32 far6=2001:db8::2/128
+guard() { wall_load <<<$'tunnel wg0\nallow * * *\n'"$1"; }
+as_user() { n node setpriv --reuid "$1" --clear-groups bash -c "echo x >/dev/udp/$2/$3" 2>&1; }
+# ip netns exec has a /sys of its own, without control groups.
+in_group() { nsenter --net=/run/netns/node bash -c "echo \$\$ >/sys/fs/cgroup/$1/cgroup.procs; echo x >/dev/udp/$2/$3" 2>&1; }
+refused="Operation not permitted"
+
+guard "guard allow * $far4,$far6 udp/7001-7004"
+is "$(datagram node 192.0.2.2 7001)" "" "an allowance, IPv4"
+is "$(datagram node 2001:db8::2 7002)" "" "IPv6"
+like "$(datagram node 192.0.2.2 7009)" "$refused" "another port is not meant"
+like "$(datagram node 192.0.2.3 7001)" "$refused" "nor another address"
+counts
+send_all
+is "$(wall hits "guard allow * $far4,$far6 udp/7001-7004")" 6 "counted: by IP and past it"
+guard "guard device eth0
+guard device veth
+guard allow 0.1.0.0/16 $far4 udp/7001"
+is "$(datagram node 192.0.2.2 7001)" "" "by device"
+guard "guard device eth0
+guard device veth
+guard allow 0.2.0.0/16 $far4 udp/7001"
+like "$(datagram node 192.0.2.2 7001)" "$refused" "by another device"
+must ip -n node link set veth down
+must ip -n node link set eth0 down
+must ip -n node link set eth0 name eth9
+must ip -n node link set veth name eth0
+must ip -n node link set eth9 name veth
+must ip -n node link set veth up
+is "$(datagram node 192.0.2.2 7001)" "" "by a device that has got the name"
+must ip -n node link set veth down
+must ip -n node link set veth name eth9
+must ip -n node link set eth0 name veth
+must ip -n node link set eth9 name eth0
+must ip -n node link set eth0 up
+must ip -n node link set veth up
+addr_add node eth0 2001:db8::1/64
+guard "guard user 33
+guard user 4711
+guard allow 0.0.2.0/24 $far4 udp/7001"
+is "$(as_user 4711 192.0.2.2 7001)" "" "by user"
+like "$(as_user 33 192.0.2.2 7001)" "$refused" "by another user"
+like "$(as_user 0 192.0.2.2 7001)" "$refused" "by none that is named"
+must mkdir -p /sys/fs/cgroup/ours/below /sys/fs/cgroup/ours-not
+guard "guard cgroup /ours
+guard allow 0.0.0.1/32 $far4 udp/7001"
+is "$(in_group ours 192.0.2.2 7001)" "" "by control group"
+is "$(in_group ours/below 192.0.2.2 7001)" "" "by one below it"
+is "$(in_group ours/below 192.0.2.2 7001)" "" "and once more"
+like "$(in_group ours-not 192.0.2.2 7001)" "$refused" "one whose name begins like it"
+rmdir /sys/fs/cgroup/ours/below /sys/fs/cgroup/ours
+must mkdir /sys/fs/cgroup/ours
+is "$(in_group ours 192.0.2.2 7001)" "" "it has gone and come again"
+serve node tcp 192.0.2.1 22
+not_ok "from outside, not allowed" reach far tcp 192.0.2.1 22 2
+guard "guard allow 1.0.0.0/8 $far4 tcp/22"
+ok "from outside, allowed" reach far tcp 192.0.2.1 22 5
+must n node nft -f - <<<'table inet t { chain c { type filter hook prerouting priority 0; ct state new counter; }; }'
+ok "and where conntrack runs" reach far tcp 192.0.2.1 22 5
+like "$(n node bash -c 'echo >/dev/tcp/192.0.2.2/22' 2>&1)" "not permitted|timed out" \
+	"which opens no way out"
+must n node nft flush ruleset
+is "$(datagram node 10.7.0.2 53)" "" "a name is asked for by the tunnel"
+guard "guard drop * * udp/53"
+before=$(capture_count dnswg)
+like "$(datagram node 10.7.0.2 53)" "$refused" "the DNS guard, by the tunnel"
+like "$(datagram node 192.0.2.2 53)" "$refused" "by another device"
+is "$(datagram node 10.7.0.2 7)" "" "what is not DNS leaves by the tunnel"
+guard "guard drop * 0.0.0.0/1,128.0.0.0/1 udp/53
+guard allow * 10.7.0.2/32 udp/53"
+like "$(datagram node 10.7.0.2 53)" "$refused" "a deny wins"
+guard "guard drop * 0.0.0.0/5,8.0.0.0/7,11.0.0.0/8,12.0.0.0/6,16.0.0.0/4,32.0.0.0/3,64.0.0.0/2,128.0.0.0/1 udp/53"
+is "$(datagram node 10.7.0.2 53)" "" "a resolver that is cut out of it"
+must wall arm enforcing tunnels
+is "$(datagram node 192.0.2.2 53)" "" "scope tunnels: not by a tunnel, not judged"
+guard "guard drop * * udp/53"
+like "$(datagram node 10.7.0.2 53)" "$refused" "scope tunnels: the DNS guard, by the tunnel"
+is "$(capture_count dnswg) $(capture_count dns)" "$((before + 1)) 1" "seen outside: what was to be"
+ok "denials of the guard are counted" [ "$(wall denied guard)" -ge 4 ]
+
 # --- devices that come and go ----------------------------------------------------------
 
 must wall arm enforcing everything

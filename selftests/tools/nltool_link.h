@@ -80,7 +80,7 @@ static const struct {
 	A(SUPPRESSED, U64), A(LENGTH, U32), A(MODULE_VERSION, STR), A(MEMORY, U64),
 	A(RULES, U32), A(PAIRS, U32), A(HOSTS, U32), A(REASON_COUNTS, HEX),
 	A(LAST_EPOCH, U64), A(LAST_SERIAL, U64), A(MAX_LIFETIME_MS, U64),
-	A(REPLY, ZERO), A(ETHERTYPE, U16),
+	A(REPLY, ZERO), A(ETHERTYPE, U16), A(GUARD_RULES, U32),
 };
 
 _Static_assert(sizeof(attributes) / sizeof(attributes[0]) == __MERLON_A_MAX,

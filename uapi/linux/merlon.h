@@ -423,7 +423,8 @@ struct merlon_guard_cgroup {
  * @MERLON_CMD_LOAD_ABORT: forgets the transaction
  * @MERLON_CMD_RENEW: EPOCH, SERIAL, LIFETIME_MS, DIGEST: the generation in force
  *	has this digest and goes on under a later serial. -ESTALE, -ENOENT
- * @MERLON_CMD_GET_RULES: dump. One message per rule: RULE_ID, ACTION, PACKETS, BYTES
+ * @MERLON_CMD_GET_RULES: dump. One message per rule: RULE_ID, ACTION, PACKETS,
+ *	BYTES; first those of the first part, then the guard's, each by id
  * @MERLON_CMD_EXPLAIN: FAMILY, SOURCE, DESTINATION, PROTOCOL, SELECTOR. Reply:
  *	ACTION, RULE_ID (absent: no rule), REASON, SOURCE_CLASS, DESTINATION_CLASS,
  *	SERVICE, EPOCH, SERIAL. Counts nothing
@@ -599,6 +600,7 @@ enum merlon_hook {
  *	direction; it was judged by the connection's original tuple
  * @MERLON_A_ETHERTYPE: u16, host byte order: hook EGRESS; where it is not IP's,
  *	there are no addresses
+ * @MERLON_A_GUARD_RULES: u32, number of rules in force in the guard's part
  */
 enum merlon_attr {
 	MERLON_A_UNSPEC,
@@ -646,6 +648,7 @@ enum merlon_attr {
 	MERLON_A_MAX_LIFETIME_MS,
 	MERLON_A_REPLY,
 	MERLON_A_ETHERTYPE,
+	MERLON_A_GUARD_RULES,
 	__MERLON_A_MAX,
 };
 #define MERLON_A_MAX (__MERLON_A_MAX - 1)
