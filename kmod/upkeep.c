@@ -10,7 +10,6 @@
 #include <linux/socket.h>
 #include <net/addrconf.h>
 #include <net/arp.h>
-#include <net/mld.h>
 #include <net/ndisc.h>
 
 #include "frame.h"
@@ -113,35 +112,48 @@ static bool is_link_group(const struct in6_addr *group)
 	return IPV6_ADDR_MC_SCOPE(group) <= IPV6_ADDR_SCOPE_LINKLOCAL;
 }
 
+/* RFC 2710; net/mld.h is not for sparse. */
+struct report1 {
+	struct icmp6hdr header;
+	struct in6_addr group;
+};
+
+/* RFC 3810, 5.2: so many records follow the header */
+struct record2 {
+	u8 type, auxiliary_words;
+	__be16 sources;
+	struct in6_addr group;
+};
+
 static bool reports_group(const struct message6 *message)
 {
-	struct mld_msg copy;
-	const struct mld_msg *mld;
+	struct report1 copy;
+	const struct report1 *report;
 
-	mld = skb_header_pointer(message->skb, message->offset, sizeof(copy), &copy);
-	return mld && message->length == sizeof(copy) && is_link_group(&mld->mld_mca);
+	report = skb_header_pointer(message->skb, message->offset, sizeof(copy), &copy);
+	return report && message->length == sizeof(copy) && is_link_group(&report->group);
 }
 
 /* Records as the kernel writes them for whole groups: no sources, nothing behind. */
 static bool reports_groups(const struct message6 *message)
 {
-	struct mld2_report copy;
-	const struct mld2_report *report;
-	struct mld2_grec record_copy;
-	const struct mld2_grec *record;
+	struct icmp6hdr copy;
+	const struct icmp6hdr *report;
+	struct record2 record_copy;
+	const struct record2 *record;
 	u32 i, count;
 
 	report = skb_header_pointer(message->skb, message->offset, sizeof(copy), &copy);
 	if (!report)
 		return false;
-	count = ntohs(report->mld2r_ngrec);
+	count = ntohs(report->icmp6_dataun.un_data16[1]);
 	if (message->length != sizeof(copy) + count * sizeof(*record))
 		return false;
 	for (i = 0; i < count; i++) {
 		record = skb_header_pointer(message->skb, message->offset + sizeof(copy) +
 					    i * sizeof(*record), sizeof(*record), &record_copy);
-		if (!record || record->grec_nsrcs || record->grec_auxwords ||
-		    !is_link_group(&record->grec_mca))
+		if (!record || record->sources || record->auxiliary_words ||
+		    !is_link_group(&record->group))
 			return false;
 	}
 	return true;

@@ -100,12 +100,12 @@ before=$(declare -p seen)
 must wall disarm
 settle
 eval "$before"
-declare -A then
-for r in "${!road[@]}"; do then[$r]=${seen[$r]}; done
-then[later]=0
+declare -A before_it
+for r in "${!road[@]}"; do before_it[$r]=${seen[$r]}; done
+before_it[later]=0
 counts
 for r in "${!road[@]}"; do
-	is "${seen[$r]}" "${then[$r]}" "lockdown: $r does not leave"
+	is "${seen[$r]}" "${before_it[$r]}" "lockdown: $r does not leave"
 done
 ok "counted as off-tunnel" [ "$off" -ge 10 ]
 ok "counted as bypass" [ "$bypass" -ge 10 ]
