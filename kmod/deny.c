@@ -18,7 +18,8 @@
 static u8 hook_of(const struct nf_hook_state *state)
 {
 	if (state->pf == NFPROTO_NETDEV)
-		return MERLON_HOOK_EGRESS;
+		return state->hook == NF_NETDEV_INGRESS ? MERLON_HOOK_INGRESS :
+							  MERLON_HOOK_EGRESS;
 	switch (state->hook) {
 	case NF_INET_PRE_ROUTING:
 		return MERLON_HOOK_PREROUTING;

@@ -49,22 +49,43 @@ static struct merlon_guarded *find(const struct merlon_net *mn, const struct net
 	return NULL;
 }
 
-/* Last of all: behind what others do to a frame at egress. */
+static struct nf_hook_ops hook_ops(struct merlon_guarded *guarded, nf_hookfn *function,
+				   unsigned int number, int priority)
+{
+	return (struct nf_hook_ops) {
+		.hook = function,
+		.dev = guarded->dev,
+		.priv = guarded,
+		.pf = NFPROTO_NETDEV,
+		.hooknum = number,
+		.priority = priority,
+	};
+}
+
+/* Last at egress, behind what others do to a frame; first at ingress, before a flowtable. */
+static int hook_all(struct merlon_guarded *guarded)
+{
+	struct net *net = dev_net(guarded->dev);
+	int err;
+
+	guarded->ops = hook_ops(guarded, merlon_egress_judge, NF_NETDEV_EGRESS, INT_MAX);
+	guarded->flow_ops = hook_ops(guarded, merlon_ingress_judge, NF_NETDEV_INGRESS, INT_MIN);
+	err = nf_register_net_hook(net, &guarded->ops);
+	if (err || !merlon_device_is_wireguard(guarded->dev))
+		return err;
+	err = nf_register_net_hook(net, &guarded->flow_ops);
+	if (err)
+		nf_unregister_net_hook(net, &guarded->ops);
+	return err;
+}
+
 static int hook(struct merlon_guarded *guarded)
 {
 	struct net_device *dev = guarded->dev;
 	int err;
 
 	WRITE_ONCE(guarded->away, !net_eq(dev_net(dev), guarded->mn->net));
-	guarded->ops = (struct nf_hook_ops) {
-		.hook = merlon_egress_judge,
-		.dev = dev,
-		.priv = guarded,
-		.pf = NFPROTO_NETDEV,
-		.hooknum = NF_NETDEV_EGRESS,
-		.priority = INT_MAX,
-	};
-	err = nf_register_net_hook(dev_net(dev), &guarded->ops);
+	err = hook_all(guarded);
 	if (err)
 		return err;
 	guarded->hooked = true;
@@ -79,6 +100,8 @@ static void unhook(struct merlon_guarded *guarded)
 	if (!guarded->hooked)
 		return;
 	nf_unregister_net_hook(dev_net(guarded->dev), &guarded->ops);
+	if (merlon_device_is_wireguard(guarded->dev))
+		nf_unregister_net_hook(dev_net(guarded->dev), &guarded->flow_ops);
 	guarded->hooked = false;
 }
 

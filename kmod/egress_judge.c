@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <linux/if_arp.h>
 #include <linux/if_ether.h>
+#include <linux/in.h>
 #include <linux/netdevice.h>
 #include <linux/ppp_defs.h>
 #include <linux/rcupdate.h>
@@ -112,10 +113,10 @@ static void read_content(const struct sk_buff *skb, const struct net_device *out
 
 /* ------------------------------------------------------------------ tunnel */
 
-static struct merlon_judgement judge_content(const struct merlon_guarded *guarded,
-					     const struct merlon_generation *generation,
+/* @routed: as merlon_judge_frame() has it */
+static struct merlon_judgement judge_content(const struct merlon_generation *generation,
 					     const struct sk_buff *skb, u8 number,
-					     const struct content *content)
+					     const struct content *content, bool routed)
 {
 	u32 reason = MERLON_REASON_UNSPEC;
 
@@ -131,8 +132,7 @@ static struct merlon_judgement judge_content(const struct merlon_guarded *guarde
 		reason = content->fault;
 	if (reason)
 		return (struct merlon_judgement) { .reason = reason };
-	return merlon_judge_frame(generation, skb, &content->packet,
-				  skb_dst(skb) && !READ_ONCE(guarded->away));
+	return merlon_judge_frame(generation, skb, &content->packet, routed);
 }
 
 /* A tunnel carries what the ACL lets through, also what it did not see before. */
@@ -144,7 +144,8 @@ static unsigned int judge_tunnel(const struct merlon_guarded *guarded,
 	struct content content;
 
 	read_content(skb, state->out, &content);
-	judgement = judge_content(guarded, generation, skb, number, &content);
+	judgement = judge_content(generation, skb, number, &content,
+				  skb_dst(skb) && !READ_ONCE(guarded->away));
 	if (merlon_judgement_passes(judgement))
 		return NF_ACCEPT;
 	return merlon_deny_frame(guarded->mn, generation, skb, state, judgement,
@@ -273,4 +274,53 @@ unsigned int merlon_egress_judge(void *priv, struct sk_buff *skb,
 	if (likely(was_judged(guarded, skb, state)))
 		return NF_ACCEPT;
 	return judge(guarded, skb, state);
+}
+
+/* ------------------------------------------------------------------- flows */
+
+/* Merlon's is one of the hooks here; a flowtable's would be another. */
+static __always_inline bool is_alone(const struct net_device *in)
+{
+	const struct nf_hook_entries *entries = rcu_dereference(in->nf_hooks_ingress);
+
+	return !entries || entries->num_hook_entries < 2;
+}
+
+/* Can it be of a connection that a flowtable carries? Conntrack is asked in IPv4 alone. */
+static bool may_be_known(const struct sk_buff *skb, const struct content *content)
+{
+	struct nf_conntrack_tuple tuple;
+
+	if (content->packet.family == AF_INET)
+		return nf_ct_get_tuple_skb(&tuple, skb);
+	return content->packet.protocol != IPPROTO_TCP ||
+	       !(content->packet.tcp_flags & MERLON_TCP_SYN);
+}
+
+static noinline unsigned int judge_flow(const struct merlon_guarded *guarded,
+					struct sk_buff *skb, const struct nf_hook_state *state)
+{
+	struct merlon_generation *generation = rcu_dereference(guarded->mn->generation);
+	u8 number = MERLON_TUNNEL_UNKNOWN;
+	struct merlon_judgement judgement;
+	struct content content;
+
+	if (generation)
+		number = merlon_generation_tunnel(generation, state->in->ifindex);
+	read_content(skb, state->in, &content);
+	if (number == MERLON_TUNNEL_IGNORED || !content.packet.family || content.fault)
+		return NF_ACCEPT;
+	judgement = judge_content(generation, skb, number, &content, true);
+	if (merlon_judgement_passes(judgement) || !may_be_known(skb, &content))
+		return NF_ACCEPT;
+	return merlon_deny_frame(guarded->mn, generation, skb, state, judgement,
+				 &content.packet, content.ethertype);
+}
+
+unsigned int merlon_ingress_judge(void *priv, struct sk_buff *skb,
+				  const struct nf_hook_state *state)
+{
+	if (likely(is_alone(state->in)))
+		return NF_ACCEPT;
+	return judge_flow(priv, skb, state);
 }

@@ -21,7 +21,8 @@ struct sk_buff;
  * @hooked: @ops are registered. Not so while it moves, and where that failed:
  *	then it is not let up
  * @was_up: it has carried packets in @mn's namespace
- * @ops: the hook
+ * @ops: the hook at egress
+ * @flow_ops: of a tunnel: the one at ingress
  * @rcu: the way out
  */
 struct merlon_guarded {
@@ -32,11 +33,20 @@ struct merlon_guarded {
 	bool hooked;
 	bool was_up;
 	struct nf_hook_ops ops;
+	struct nf_hook_ops flow_ops;
 	struct rcu_head rcu;
 };
 
 /* The hook; @priv is a struct merlon_guarded. */
 unsigned int merlon_egress_judge(void *priv, struct sk_buff *skb,
 				 const struct nf_hook_state *state);
+
+/*
+ * The same at a tunnel's ingress: a flow that a flowtable takes from there, past
+ * the hooks of IP, ends with its rule. What is denied and is not of a known
+ * connection goes on, to be told so where that can be done.
+ */
+unsigned int merlon_ingress_judge(void *priv, struct sk_buff *skb,
+				  const struct nf_hook_state *state);
 
 #endif

@@ -172,7 +172,7 @@ static int put_packet(struct sk_buff *skb, const struct merlon_drop *drop)
 	const struct merlon_packet *packet = drop->packet;
 	int bytes = packet->family == AF_INET6 ? 16 : 4;
 
-	if (drop->hook == MERLON_HOOK_EGRESS &&
+	if ((drop->hook == MERLON_HOOK_EGRESS || drop->hook == MERLON_HOOK_INGRESS) &&
 	    nla_put_u16(skb, MERLON_A_ETHERTYPE, drop->ethertype))
 		return -EMSGSIZE;
 	if (!packet->family)

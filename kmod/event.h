@@ -35,7 +35,7 @@ struct merlon_drop {
 	u8 hook;	/* enum merlon_hook */
 	u8 reason;	/* enum merlon_reason */
 	u32 verdict;	/* of the classifier, or 0 */
-	u16 ethertype;	/* host byte order; hook EGRESS only */
+	u16 ethertype;	/* host byte order; hooks EGRESS and INGRESS only */
 	u32 length;
 	bool observed;
 	bool reply;

@@ -38,6 +38,7 @@
 #include "hooks.h"
 #include "judge.h"
 #include "pernet.h"
+#include "shadow.h"
 #include "trace.h"
 
 /*
@@ -230,6 +231,16 @@ static __always_inline const struct net_device *leaves_by(const struct sk_buff *
 	return dst->dev;
 }
 
+/* Has NAT given a new connection, that others sent here, another source? */
+static __always_inline bool has_new_source(const struct sk_buff *skb,
+					   const struct nf_hook_state *state)
+{
+	enum ip_conntrack_info info;
+	const struct nf_conn *ct = nf_ct_get(skb, &info);
+
+	return ct && !nf_ct_is_confirmed(ct) && ct->status & IPS_SRC_NAT && !state->sk;
+}
+
 /* POST_ROUTING */
 static __always_inline unsigned int outward(u8 family, struct merlon_net *mn, struct sk_buff *skb,
 					    const struct nf_hook_state *state)
@@ -239,6 +250,8 @@ static __always_inline unsigned int outward(u8 family, struct merlon_net *mn, st
 	if (merlon_device_is_wireguard(out))
 		return family == AF_INET ? judge4(mn, skb, state, out) :
 					   judge6(mn, skb, state, out);
+	if (unlikely(has_new_source(skb, state)) && merlon_shadow_casts(family, skb, state))
+		return merlon_deny_for(mn, NULL, skb, state, MERLON_REASON_SHADOW);
 	if (unlikely(READ_ONCE(mn->scope) == MERLON_SCOPE_EVERYTHING))
 		return merlon_guard(mn, skb, state, out);
 	return NF_ACCEPT;

@@ -92,4 +92,75 @@ for f in 4 6; do
 	wall_load </dev/null
 done
 
+
+# --- a flowtable ------------------------------------------------------------------------
+# Its flows are not seen by FORWARD any more: what the tunnel brings is judged at
+# its ingress, what it is to send at its egress. The counter tells that it works.
+
+forwarded() { n gate nft list counter inet fast forwarded | awk '/packets/ { print $2 }'; }
+
+must n gate nft -f - <<-'NFT'
+	table inet fast {
+		counter forwarded { }
+		flowtable f {
+			hook ingress priority 0
+			devices = { wg0, lan0 }
+		}
+		chain c {
+			type filter hook forward priority 0
+			udp dport 7200 counter name forwarded flow add @f
+			udp sport 7200 counter name forwarded flow add @f
+		}
+	}
+NFT
+for f in 4 6; do
+	there="$(ends a2l $f) proto=udp sport=7100 dport=7200"
+	back="src=${ip[lan$f]} dst=${ip[alice$f]} proto=udp sport=7200 dport=7100"
+	wall_up <<<"allow ${ip[alice$f]} ${ip[lan$f]} udp/7200"
+	passes a2l "flowtable, IPv$f: a flow" $there
+	passes l2a "flowtable, IPv$f: its answer" $back
+	passes a2l "flowtable, IPv$f: it is taken" $there
+	before=$(forwarded)
+	for i in 1 2 3; do
+		passes a2l "flowtable, IPv$f: past FORWARD, there" $there
+		passes l2a "flowtable, IPv$f: past FORWARD, and back" $back
+	done
+	is "$(forwarded)" "$before" "flowtable, IPv$f: FORWARD sees none of it"
+	wall_load </dev/null
+	stopped a2l "flowtable, IPv$f: it ends with its rule" $there
+	stopped l2a "flowtable, IPv$f: its answers, too" $back
+	wall_load <<<"allow ${ip[alice$f]} ${ip[lan$f]} udp/7200"
+	passes a2l "flowtable, IPv$f: and goes on with it" $there
+	must wall disarm
+done
+must n gate nft delete table inet fast
+
+# --- the tunnel's own port ----------------------------------------------------------------
+# Who is behind a NAT can choose the port that gate's WireGuard listens on.
+
+for f in 4 6; do
+	nft=ip$([ $f = 4 ] || echo 6)
+	must n gate nft -f - <<-NFT
+		table $nft shadow {
+			chain c {
+				type nat hook postrouting priority 100
+				oifname lan0 masquerade
+			}
+		}
+	NFT
+	there="$(ends a2l $f) proto=udp dport=7300"
+	capture_start shadow$f lan eth0 in "udp port 7300"
+	send a2l $there sport=51820
+	ok "NAT, IPv$f: not armed, the tunnel's port is given away" capture_seen shadow$f 1
+	n gate conntrack -F >/dev/null 2>&1
+	wall_up <<<"allow ${ip[alice$f]} ${ip[lan$f]} udp/7300"
+	send a2l $there sport=51820
+	send a2l $there sport=51821
+	ok "NAT, IPv$f: another port may be had" capture_seen shadow$f 2
+	is "$(capture_count shadow$f) $(denied shadow)" "2 $((f / 2 - 1))" \
+		"NAT, IPv$f: that of the tunnel not"
+	must wall disarm
+	must n gate nft delete table $nft shadow
+done
+
 done_testing

@@ -514,6 +514,8 @@ enum merlon_state {
  *	stack (a packet socket, a bridge, a child device elsewhere), and is
  *	nothing that may leave
  * @MERLON_REASON_GUARD: the guard's rule denies it (RULE_ID): the DNS guard
+ * @MERLON_REASON_SHADOW: source NAT gave it the port of a tunnel of the kernel's,
+ *	whose packets it would then be given (CVE-2021-3773)
  */
 enum merlon_reason {
 	MERLON_REASON_UNSPEC,
@@ -530,6 +532,7 @@ enum merlon_reason {
 	MERLON_REASON_OFF_TUNNEL,
 	MERLON_REASON_BYPASS,
 	MERLON_REASON_GUARD,
+	MERLON_REASON_SHADOW,
 	__MERLON_REASON_MAX,
 };
 #define MERLON_REASON_MAX (__MERLON_REASON_MAX - 1)
@@ -544,6 +547,7 @@ enum merlon_hook {
 	MERLON_HOOK_FORWARD,
 	MERLON_HOOK_POSTROUTING,
 	MERLON_HOOK_EGRESS,	/* a device's, the last before its queue */
+	MERLON_HOOK_INGRESS,	/* a tunnel's, before a flowtable */
 	__MERLON_HOOK_MAX,
 };
 #define MERLON_HOOK_MAX (__MERLON_HOOK_MAX - 1)
@@ -598,8 +602,8 @@ enum merlon_hook {
  * @MERLON_A_MAX_LIFETIME_MS: u64, longest lifetime the module takes
  * @MERLON_A_REPLY: flag: conntrack has the packet in a connection's reply
  *	direction; it was judged by the connection's original tuple
- * @MERLON_A_ETHERTYPE: u16, host byte order: hook EGRESS; where it is not IP's,
- *	there are no addresses
+ * @MERLON_A_ETHERTYPE: u16, host byte order: hooks EGRESS and INGRESS; where it
+ *	is not IP's, there are no addresses
  * @MERLON_A_GUARD_RULES: u32, number of rules in force in the guard's part
  */
 enum merlon_attr {

@@ -269,6 +269,7 @@ static const char *reason_meaning(enum merlon_reason reason)
 		[MERLON_REASON_OFF_TUNNEL] = "would leave outside of the tunnel",
 		[MERLON_REASON_BYPASS] = "got past the IP stack (packet socket, bridge, macvlan), and may not leave",
 		[MERLON_REASON_GUARD] = "the guard's rule does not let it leave",
+		[MERLON_REASON_SHADOW] = "NAT gave it the port of a tunnel, whose packets it would get",
 	};
 
 	return reason < __MERLON_REASON_MAX && meanings[reason] ? meanings[reason] : "";

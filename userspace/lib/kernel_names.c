@@ -41,6 +41,7 @@ const char *ml_reason_name(enum merlon_reason reason)
 		[MERLON_REASON_OFF_TUNNEL] = "off-tunnel",
 		[MERLON_REASON_BYPASS] = "bypass",
 		[MERLON_REASON_GUARD] = "guard",
+		[MERLON_REASON_SHADOW] = "shadow",
 	};
 
 	_Static_assert(COUNT(names) == __MERLON_REASON_MAX, "a reason has no name");
@@ -93,6 +94,7 @@ const char *ml_hook_name(enum merlon_hook hook)
 		[MERLON_HOOK_FORWARD] = "forward",
 		[MERLON_HOOK_POSTROUTING] = "postrouting",
 		[MERLON_HOOK_EGRESS] = "egress",
+		[MERLON_HOOK_INGRESS] = "ingress",
 	};
 
 	_Static_assert(COUNT(names) == __MERLON_HOOK_MAX, "a hook has no name");
