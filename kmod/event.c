@@ -10,6 +10,7 @@
 #include "compat/compat.h"
 #include "event.h"
 #include "generation.h"
+#include "holes.h"
 #include "parse.h"
 #include "pernet.h"
 
@@ -71,6 +72,9 @@ static int put_arming(struct sk_buff *skb, const struct merlon_net *mn)
 	     nla_put_u32(skb, MERLON_A_SCOPE, mn->scope)))
 		return -EMSGSIZE;
 	if (left && nla_put_u32(skb, MERLON_A_CONFIRM_S, left))
+		return -EMSGSIZE;
+	if (mn->scope == MERLON_SCOPE_EVERYTHING &&
+	    nla_put_u32(skb, MERLON_A_HOLES, merlon_holes_get()))
 		return -EMSGSIZE;
 	return 0;
 }

@@ -15,6 +15,7 @@
 #include "device.h"
 #include "event.h"
 #include "generation.h"
+#include "holes.h"
 #include "load.h"
 #include "netlink.h"
 #include "pernet.h"
@@ -26,6 +27,9 @@ static int __init merlon_init(void)
 	err = merlon_generation_setup();
 	if (err)
 		goto err_generation;
+	err = merlon_holes_setup();
+	if (err)
+		goto err_holes;
 	err = merlon_net_setup();
 	if (err)
 		goto err_net;
@@ -47,6 +51,8 @@ err_load:
 err_device:
 	merlon_net_teardown();
 err_net:
+	merlon_holes_teardown();
+err_holes:
 	merlon_generation_teardown();
 err_generation:
 	return err;
@@ -58,6 +64,7 @@ static void __exit merlon_exit(void)
 	merlon_load_teardown();
 	merlon_device_teardown();
 	merlon_net_teardown();
+	merlon_holes_teardown();
 	merlon_generation_teardown();
 }
 

@@ -23,6 +23,7 @@
 #include "event.h"
 #include "flow.h"
 #include "generation.h"
+#include "holes.h"
 #include "hooks.h"
 #include "load.h"
 #include "pernet.h"
@@ -59,6 +60,13 @@ enum merlon_state merlon_net_state(const struct merlon_net *mn)
 
 static void set(struct merlon_net *mn, const struct merlon_arming *arming)
 {
+	bool was = mn->scope == MERLON_SCOPE_EVERYTHING;
+	bool is = arming->scope == MERLON_SCOPE_EVERYTHING;
+
+	if (is && !was)
+		merlon_holes_close();
+	if (was && !is)
+		merlon_holes_open();
 	WRITE_ONCE(mn->scope, arming->scope);
 	WRITE_ONCE(mn->mode, arming->mode);
 }
@@ -235,19 +243,23 @@ static enum hrtimer_restart confirm_timeout(struct hrtimer *timer)
 {
 	struct merlon_net *mn = container_of(timer, struct merlon_net, confirm);
 
-	schedule_work(&mn->undo);
+	schedule_delayed_work(&mn->undo, 0);
 	return HRTIMER_NORESTART;
 }
 
 /* What was before, the generation included: it may have been loaded since. */
 static void undo(struct work_struct *work)
 {
-	struct merlon_net *mn = container_of(work, struct merlon_net, undo);
+	struct merlon_net *mn = container_of(to_delayed_work(work), struct merlon_net, undo);
 
 	mutex_lock(&mn->lock);
-	if (mn->unconfirmed && confirm_is_late(mn)) {
+	if (!mn->unconfirmed || !confirm_is_late(mn)) {
+		/* confirmed, or armed anew in the meantime */
+	} else if (change(mn, &mn->before)) {
+		/* No memory for it now; it is wanted all the same. */
+		schedule_delayed_work(&mn->undo, HZ);
+	} else {
 		mn->unconfirmed = false;
-		change(mn, &mn->before);
 		pr_notice("namespace %u: nobody confirmed the arming in time: undone\n",
 			  mn->net->ns.inum);
 		merlon_event_state(mn);
@@ -267,7 +279,7 @@ static int __net_init net_init(struct net *net)
 		return -ENOMEM;
 	mutex_init(&mn->lock);
 	hrtimer_setup(&mn->confirm, confirm_timeout, CLOCK_BOOTTIME, HRTIMER_MODE_ABS);
-	INIT_WORK(&mn->undo, undo);
+	INIT_DELAYED_WORK(&mn->undo, undo);
 	merlon_generation_init(mn);
 	merlon_load_init(mn);
 	return 0;
@@ -310,7 +322,7 @@ static void __net_exit net_exit(struct net *net)
 
 	/* ORDER: the timer queues the work, the work starts no timer. */
 	hrtimer_cancel(&mn->confirm);
-	cancel_work_sync(&mn->undo);
+	cancel_delayed_work_sync(&mn->undo);
 	merlon_load_clean(mn);
 	mutex_lock(&mn->lock);
 	if (mn->mode != MERLON_MODE_UNSPEC)

@@ -91,7 +91,7 @@ struct merlon_net {
 	bool unconfirmed;
 	struct merlon_arming before;
 	struct hrtimer confirm;
-	struct work_struct undo;
+	struct delayed_work undo;
 
 	struct mutex load_lock;	/* of what follows */
 	struct merlon_load *load;

@@ -243,6 +243,19 @@ like "$(datagram node 10.7.0.2 53)" "$refused" "scope tunnels: the DNS guard, by
 is "$(capture_count dnswg) $(capture_count dns)" "$((before + 1)) 1" "seen outside: what was to be"
 ok "denials of the guard are counted" [ "$(wall denied guard)" -ge 4 ]
 
+# --- what no hook can hold --------------------------------------------------------------
+
+must wall arm enforcing everything
+for m in pktgen netconsole; do
+	not_ok "$m is not loaded while armed" modprobe "$m"
+done
+must wall arm enforcing tunnels
+ok "in scope tunnels it may be" modprobe pktgen
+must wall arm enforcing everything
+is "$(n node "$tools/nltool" status | sed -n 's/^HOLES=//p')" 1 "what was there before is told"
+must wall disarm
+must modprobe -r pktgen
+
 # --- devices that come and go ----------------------------------------------------------
 
 must wall arm enforcing everything

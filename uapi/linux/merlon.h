@@ -476,6 +476,10 @@ enum merlon_mode {
 };
 #define MERLON_MODE_MAX (__MERLON_MODE_MAX - 1)
 
+/* MERLON_A_HOLES: what is loaded that no guard can hold, scope EVERYTHING. */
+#define MERLON_HOLE_PKTGEN	(1u << 0)
+#define MERLON_HOLE_NETCONSOLE	(1u << 1)
+
 /**
  * enum merlon_state - what a namespace does now
  * @MERLON_STATE_DISARMED: nothing
@@ -605,6 +609,8 @@ enum merlon_hook {
  * @MERLON_A_ETHERTYPE: u16, host byte order: hooks EGRESS and INGRESS; where it
  *	is not IP's, there are no addresses
  * @MERLON_A_GUARD_RULES: u32, number of rules in force in the guard's part
+ * @MERLON_A_HOLES: u32, MERLON_HOLE_*; status in scope EVERYTHING. What is not
+ *	loaded when such a namespace is armed is not loaded while it is
  */
 enum merlon_attr {
 	MERLON_A_UNSPEC,
@@ -653,6 +659,7 @@ enum merlon_attr {
 	MERLON_A_REPLY,
 	MERLON_A_ETHERTYPE,
 	MERLON_A_GUARD_RULES,
+	MERLON_A_HOLES,
 	__MERLON_A_MAX,
 };
 #define MERLON_A_MAX (__MERLON_A_MAX - 1)
