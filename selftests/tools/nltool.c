@@ -36,6 +36,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
@@ -396,13 +397,25 @@ struct tally {
 	unsigned int refused, accepted, wrong;
 };
 
+static int library_says(const struct image *image, struct merlon_fault *fault)
+{
+	struct merlon_parts parts;
+	struct merlon_view view;
+	int code = merlon_parts_split(image->bytes, image->length, &parts, fault);
+
+	if (!code)
+		code = merlon_image_check(parts.first, parts.first_len, &view, fault);
+	if (!code && parts.second)
+		code = merlon_image_check(parts.second, parts.second_len, &view, fault);
+	return code;
+}
+
 /* The kernel must say of @image what the library says, and why. */
 static void compare_one(const struct image *image, uint64_t epoch, uint64_t serial,
 			struct tally *tally)
 {
 	struct merlon_fault fault = { 0 };
-	struct merlon_view view;
-	int expected = merlon_image_check(image->bytes, image->length, &view, &fault);
+	int expected = library_says(image, &fault);
 	int code = load(image, epoch, serial, 600000);
 
 	if (expected)
@@ -603,10 +616,16 @@ static unsigned long armed_namespaces(void)
 static void wait_for_the_dead(unsigned long most)
 {
 	uint64_t until = now_ms() + 60000;
+	unsigned long count, fewest = ULONG_MAX;
 
-	while (armed_namespaces() > most && now_ms() < until)
+	while ((count = armed_namespaces()) > most && now_ms() < until) {
+		if (count < fewest) {
+			fewest = count;
+			until = now_ms() + 60000;
+		}
 		usleep(10000);
-	if (armed_namespaces() > most) {
+	}
+	if (count > most) {
 		errno = ETIMEDOUT;
 		die("namespaces stay");
 	}
