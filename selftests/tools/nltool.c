@@ -57,6 +57,7 @@
 #include "classifier.h"
 #include "nltool_link.h"
 #include "nltool_load.h"
+#include "parts.h"
 
 /* ------------------------------------------------------------------ arming */
 
