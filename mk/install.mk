@@ -37,6 +37,7 @@ install-programs: programs
 	install -d $(bindir) $(sbindir) $(libexecdir) $(DESTDIR)$(UNITDIR)
 	install -m 755 $(O)/merlon $(bindir)/merlon
 	install -m 755 $(O)/merlond $(sbindir)/merlond
+	install -m 755 $(O)/merlon-shield $(sbindir)/merlon-shield
 	$(relocate) packaging/systemd/merlond.service >$(DESTDIR)$(UNITDIR)/merlond.service
 	$(relocate) packaging/libexec/load-wireguard >$(libexecdir)/load-wireguard
 	chmod 644 $(DESTDIR)$(UNITDIR)/merlond.service
@@ -67,7 +68,8 @@ ifeq ($(DESTDIR),)
 	dkms remove -m merlon -v $(VERSION) --all
 endif
 	rm -rf $(module_source) $(libexecdir)
-	rm -f $(bindir)/merlon $(sbindir)/merlond $(DESTDIR)$(UNITDIR)/merlond.service \
+	rm -f $(bindir)/merlon $(sbindir)/merlond $(sbindir)/merlon-shield \
+		$(DESTDIR)$(UNITDIR)/merlond.service \
 		$(DESTDIR)/usr/lib/sysusers.d/merlon.conf $(DESTDIR)/usr/lib/tmpfiles.d/merlon.conf \
 		$(DESTDIR)/lib/modprobe.d/merlon.conf $(DESTDIR)$(BASHDIR)/merlon \
 		$(DESTDIR)$(ZSHDIR)/_merlon $(DESTDIR)$(FISHDIR)/merlon.fish

@@ -6,7 +6,7 @@
 
 . "$(dirname "$0")/../lib/tap.sh"
 export LC_ALL=C
-plan 34
+plan 35
 
 version=$(cat VERSION)
 programs=build/deb/merlon_${version}_$(dpkg --print-architecture).deb
@@ -30,6 +30,7 @@ must dpkg-deb -x "$module" "$tap_dir/m"
 # --- programs -----------------------------------------------------------------
 for file in "-rwxr-xr-x root/root /usr/bin/merlon" \
 	"-rwxr-xr-x root/root /usr/sbin/merlond" \
+	"-rwxr-xr-x root/root /usr/sbin/merlon-shield" \
 	"-rwxr-xr-x root/root /usr/lib/merlon/load-wireguard" \
 	"-rw-r--r-- root/root /lib/modprobe.d/merlon.conf" \
 	"-rw-r--r-- root/root /lib/systemd/system/merlond.service" \
