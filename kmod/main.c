@@ -16,6 +16,7 @@
 #include "event.h"
 #include "generation.h"
 #include "holes.h"
+#include "kfunc.h"
 #include "load.h"
 #include "netlink.h"
 #include "pernet.h"
@@ -39,6 +40,7 @@ static int __init merlon_init(void)
 	err = merlon_load_setup();
 	if (err)
 		goto err_load;
+	merlon_kfunc_setup();
 	err = merlon_netlink_setup();
 	if (err)
 		goto err_netlink;

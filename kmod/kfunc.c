@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: GPL-2.0
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/module.h>
+#include <linux/printk.h>
+
+#include "compat/compat.h"
+#include "kfunc.h"
+
+#ifdef MERLON_HAS_KFUNCS
+
+#include <linux/btf.h>
+#include <linux/btf_ids.h>
+#include <linux/netdevice.h>
+#include <linux/rcupdate.h>
+#include <linux/skbuff.h>
+#include <linux/socket.h>
+#include <net/xdp.h>
+
+#include "classifier/classify.h"
+#include "generation.h"
+#include "pernet.h"
+
+static u32 classify(const struct merlon_tables *tables, const struct merlon_question *question)
+{
+	__be32 source, destination;
+
+	if (question->family == AF_INET6)
+		return merlon_classify6(tables, question->source, question->destination,
+					question->protocol, question->selector);
+	memcpy(&source, question->source, sizeof(source));
+	memcpy(&destination, question->destination, sizeof(destination));
+	return merlon_classify4(tables, source, destination, question->protocol,
+				question->selector);
+}
+
+/* Under RCU. */
+static int ask(const struct merlon_net *mn, const struct merlon_question *question,
+	       struct merlon_answer *ret)
+{
+	const struct merlon_generation *generation = rcu_dereference(mn->generation);
+	u8 mode = READ_ONCE(mn->mode);
+	u32 verdict;
+
+	if (mode == MERLON_MODE_UNSPEC)
+		return -ESRCH;
+	if (!generation)
+		return -ENOENT;
+	if (READ_ONCE(generation->expired))
+		return -ETIME;
+	verdict = classify(generation->tables, question);
+	*ret = (struct merlon_answer) {
+		.rule = merlon_tables_rule_id(generation->tables, MERLON_VERDICT_RULE(verdict)),
+		.action = MERLON_VERDICT_ACTION(verdict),
+		.mode = mode,
+	};
+	return 0;
+}
+
+static int ask_at(const struct net_device *dev, const struct merlon_question *question,
+		  struct merlon_answer *ret)
+{
+	int err;
+
+	if ((question->family != AF_INET && question->family != AF_INET6) ||
+	    question->selector > merlon_selector_max(question->protocol))
+		return -EINVAL;
+	if (!dev)
+		return -ENODEV;
+	rcu_read_lock();
+	err = ask(merlon_net_get(dev_net(dev)), question, ret);
+	rcu_read_unlock();
+	return err;
+}
+
+__bpf_kfunc_start_defs();
+
+/**
+ * merlon_classify_skb - what the policy says of a packet, to a tc program
+ * @context: the program's; its device's namespace is the one whose policy is asked
+ * @question: about what; it need not be what @context holds
+ * @ret: the verdict; untouched on failure
+ *
+ * The rules alone are asked: no connection, no device, no address that a tunnel
+ * owns. Nothing is counted, dropped or reported. A failure is no permission: who
+ * wants to fail closed drops there.
+ *
+ * Return: 0; -ESRCH: the namespace is not armed; -ENOENT: it is, without a
+ * generation (lockdown); -ETIME: the generation's lifetime is over; -EINVAL: no
+ * such family, or a selector that the protocol does not have; -ENODEV.
+ */
+__bpf_kfunc int merlon_classify_skb(struct __sk_buff *context,
+				    const struct merlon_question *question,
+				    struct merlon_answer *ret)
+{
+	return ask_at(((struct sk_buff *)context)->dev, question, ret);
+}
+
+/**
+ * merlon_classify_xdp - merlon_classify_skb() for an XDP program
+ * @context: the program's
+ * @question: about what
+ * @ret: the verdict
+ *
+ * Return: as merlon_classify_skb().
+ */
+__bpf_kfunc int merlon_classify_xdp(struct xdp_md *context,
+				    const struct merlon_question *question,
+				    struct merlon_answer *ret)
+{
+	return ask_at(((struct xdp_buff *)context)->rxq->dev, question, ret);
+}
+
+__bpf_kfunc_end_defs();
+
+BTF_KFUNCS_START(skb_kfuncs)
+BTF_ID_FLAGS(func, merlon_classify_skb)
+BTF_KFUNCS_END(skb_kfuncs)
+
+BTF_KFUNCS_START(xdp_kfuncs)
+BTF_ID_FLAGS(func, merlon_classify_xdp)
+BTF_KFUNCS_END(xdp_kfuncs)
+
+static const struct btf_kfunc_id_set skb_set = { .owner = THIS_MODULE, .set = &skb_kfuncs };
+static const struct btf_kfunc_id_set xdp_set = { .owner = THIS_MODULE, .set = &xdp_kfuncs };
+
+/* They assist: without them every wall stands. What is registered goes with the module. */
+void __init merlon_kfunc_setup(void)
+{
+	int err;
+
+	err = register_btf_kfunc_id_set(BPF_PROG_TYPE_SCHED_CLS, &skb_set);
+	if (!err)
+		err = register_btf_kfunc_id_set(BPF_PROG_TYPE_XDP, &xdp_set);
+	if (err)
+		pr_warn("BPF programs cannot ask for verdicts: %d\n", err);
+}
+
+MODULE_INFO(kfuncs, "merlon_classify_skb merlon_classify_xdp");
+
+#else
+
+void __init merlon_kfunc_setup(void)
+{
+	pr_info("built without BTF: BPF programs cannot ask for verdicts\n");
+}
+
+MODULE_INFO(kfuncs, "none: built without BTF");
+
+#endif
