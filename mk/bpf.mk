@@ -6,13 +6,17 @@
 BPF_CLANG ?= clang
 BPFTOOL ?= bpftool
 # v3 has compare-and-exchange; both kernels know it.
-BPF_CFLAGS := -target bpf -mcpu=v3 -O2 -g -Wall -Wextra -Werror \
+BPF_CFLAGS := -target bpf -mcpu=v3 -O2 -g -Wall -Wextra -Werror -Iuapi -Ikmod \
 	-I/usr/include/$(shell gcc -print-multiarch)
 
 shield_src := $(wildcard userspace/bpf/shield_*.c)
 all_src += $(shield_src)
 
+# What tests load; they find it by name in build/user/bpf/selftests/bpf.
+bpf_tests := $(patsubst %.c,$(O)/bpf/%.o,$(wildcard selftests/bpf/*.bpf.c))
+
 programs: $(O)/merlon-shield
+tools: $(bpf_tests)
 
 define bpf_need
 	@command -v $(1) >/dev/null || { \
