@@ -9,9 +9,10 @@
 #include <stdlib.h>
 
 #include "compile.h"
+#include "tables_of.h"
 
 #include "../oracle/compare.h"
-#include "../oracle/random_ruleset.h"
+#include "../oracle/random_guard.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -23,22 +24,27 @@ static void fail(const char *what)
 	abort();
 }
 
-static struct merlon_tables *build(const struct ml_ruleset *ruleset)
+static void build(const struct ml_ruleset *ruleset, struct ml_tables *ret)
 {
-	struct merlon_tables *tables;
 	struct merlon_fault fault;
-	struct merlon_view view;
 	struct ml_error error;
 	uint8_t *image;
 	size_t length;
 
 	if (ml_image_compile(ruleset, &image, &length, &error))
 		fail(error.text);
-	if (merlon_image_check(image, length, &view, &fault) ||
-	    merlon_tables_build(&view, &tables, &fault))
+	if (ml_tables_of(image, length, ret, &fault))
 		fail(fault.what);
 	free(image);
-	return tables;
+}
+
+static void judges_agree(const struct ml_ruleset *ruleset, const struct merlon_tables *tables,
+			 const struct ml_packet *packet)
+{
+	const char *what = compare_judges(ruleset, tables, packet);
+
+	if (what)
+		fail(what);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -46,19 +52,23 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct chance choices = { .bytes = data, .left = size };
 	struct chance seed = { .state = size };
 	struct ml_ruleset *ruleset = random_ruleset(&choices, 12, 12);
-	struct merlon_tables *tables = build(ruleset);
+	struct ml_tables tables;
 	struct ml_packet packet;
-	const char *what;
 	int i;
 
+	if (size % 2)
+		random_guard(&choices, ruleset, 6, 6);
+	build(ruleset, &tables);
 	for (i = 0; i < 120; i++) {
 		/* What the input leaves are packets; then some from a seed. */
 		random_packet(choices.left ? &choices : &seed, ruleset, &packet);
-		what = compare_judges(ruleset, tables, &packet);
-		if (what)
-			fail(what);
+		judges_agree(ruleset, tables.tables, &packet);
+		if (!ruleset->guard)
+			continue;
+		random_guarded_packet(choices.left ? &choices : &seed, ruleset->guard, &packet);
+		judges_agree(&ruleset->guard->rules, tables.guard, &packet);
 	}
-	merlon_tables_free(tables);
+	ml_tables_clean(&tables);
 	ml_ruleset_free(ruleset);
 	free(ruleset);
 	return 0;

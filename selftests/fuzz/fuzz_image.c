@@ -11,8 +11,9 @@
 
 #include "classify.h"
 #include "compile.h"
+#include "tables_of.h"
 
-#include "../oracle/random_ruleset.h"
+#include "../oracle/random_guard.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -76,7 +77,9 @@ static uint8_t *repaired(const uint8_t *data, size_t size)
 	memcpy(&header, bytes, sizeof(header));
 	memcpy(header.magic, MERLON_IMAGE_MAGIC, sizeof(header.magic));
 	header.version = htole32(MERLON_IMAGE_VERSION);
-	header.bytes = htole32((uint32_t)size);
+	/* A length that is shorter, on a multiple of four, has a guard behind it. */
+	if (le32toh(header.bytes) < sizeof(header) || le32toh(header.bytes) >= size)
+		header.bytes = htole32((uint32_t)size);
 	memcpy(bytes, &header, sizeof(header));
 	return bytes;
 }
@@ -89,12 +92,17 @@ static uint8_t *edited(const uint8_t *data, size_t size, size_t *ret_length)
 	uint8_t *image = NULL;
 	size_t i, at;
 
+	if (data[0] & 1)
+		random_guard(&chance, ruleset, 6, 6);
 	if (ml_image_compile(ruleset, &image, ret_length, NULL))
 		abort();
 	ml_ruleset_free(ruleset);
 	free(ruleset);
 	for (i = 1; i + 4 <= size; i += 4) {
+		/* From the end, too: that is where the guard is. */
 		at = (data[i] | (size_t)data[i + 1] << 8) % *ret_length;
+		if (data[i + 2] & 64)
+			at = *ret_length - 1 - at;
 		if (data[i + 2] % 3 == 0)
 			image[at] = data[i + 3];
 		else if (data[i + 2] % 3 == 1)
@@ -105,11 +113,16 @@ static uint8_t *edited(const uint8_t *data, size_t size, size_t *ret_length)
 	return image;
 }
 
+static void part_check(const struct merlon_tables *tables, const struct merlon_view *view)
+{
+	look_up_cells(tables, view);
+	classify_all(tables, view);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct merlon_tables *tables;
+	struct ml_tables tables;
 	struct merlon_fault fault;
-	struct merlon_view view;
 	size_t length = size ? size - 1 : 0;
 	uint8_t *bytes;
 
@@ -117,11 +130,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		bytes = edited(data + 1, size - 1, &length);
 	else
 		bytes = repaired(data + !!size, length);
-	if (!merlon_image_check(bytes, length, &view, &fault) &&
-	    !merlon_tables_build(&view, &tables, &fault)) {
-		look_up_cells(tables, &view);
-		classify_all(tables, &view);
-		merlon_tables_free(tables);
+	if (!ml_tables_of(bytes, length, &tables, &fault)) {
+		part_check(tables.tables, &tables.view);
+		if (tables.guard)
+			part_check(tables.guard, &tables.guard_view);
+		ml_tables_clean(&tables);
 	}
 	free(bytes);
 	return 0;

@@ -54,10 +54,9 @@
 
 #include <linux/merlon.h>
 
-#include "classifier.h"
+#include "tables_of.h"
 #include "nltool_link.h"
 #include "nltool_load.h"
-#include "parts.h"
 
 /* ------------------------------------------------------------------ arming */
 
@@ -398,27 +397,16 @@ struct tally {
 	unsigned int refused, accepted, wrong;
 };
 
-static int library_says(const struct image *image, struct merlon_fault *fault)
-{
-	struct merlon_parts parts;
-	struct merlon_view view;
-	int code = merlon_parts_split(image->bytes, image->length, &parts, fault);
-
-	if (!code)
-		code = merlon_image_check(parts.first, parts.first_len, &view, fault);
-	if (!code && parts.second)
-		code = merlon_image_check(parts.second, parts.second_len, &view, fault);
-	return code;
-}
-
 /* The kernel must say of @image what the library says, and why. */
 static void compare_one(const struct image *image, uint64_t epoch, uint64_t serial,
 			struct tally *tally)
 {
 	struct merlon_fault fault = { 0 };
-	int expected = library_says(image, &fault);
+	struct ml_tables tables = { .tables = NULL };
+	int expected = ml_tables_of(image->bytes, image->length, &tables, &fault);
 	int code = load(image, epoch, serial, 600000);
 
+	ml_tables_clean(&tables);
 	if (expected)
 		tally->refused++;
 	else

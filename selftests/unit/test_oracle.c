@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Random rulesets, random packets: what the compiler and the classifier say
- * together is what the naive judges say.
+ * together is what the naive judges say; of both parts of an image.
  *
  * MERLON_ORACLE_POLICIES (1200), MERLON_ORACLE_PACKETS (1000 for each) and
  * MERLON_ORACLE_SEED (1) make it longer, or another one.
@@ -13,9 +13,10 @@
 #include <cmocka.h>
 
 #include "compile.h"
+#include "tables_of.h"
 
 #include "../oracle/compare.h"
-#include "../oracle/random_ruleset.h"
+#include "../oracle/random_guard.h"
 
 static unsigned long setting(const char *name, unsigned long otherwise)
 {
@@ -37,66 +38,81 @@ static void print_packet(const struct ml_packet *packet)
 	print_error(" protocol %u selector %u\n", packet->protocol, packet->selector);
 }
 
-static struct merlon_tables *build(const struct ml_ruleset *ruleset)
+static void build(const struct ml_ruleset *ruleset, struct ml_tables *ret)
 {
-	struct merlon_tables *tables = NULL;
 	struct merlon_fault fault;
-	struct merlon_view view;
 	struct ml_error error;
 	uint8_t *image;
 	size_t length;
 
 	if (ml_image_compile(ruleset, &image, &length, &error))
 		fail_msg("refused: %s", error.text);
-	assert_int_equal(merlon_image_check(image, length, &view, &fault), 0);
-	if (merlon_tables_build(&view, &tables, &fault))
+	if (ml_tables_of(image, length, ret, &fault))
 		fail_msg("not built: %s", fault.what);
 	free(image);
-	return tables;
 }
 
-static unsigned long one_policy(struct chance *chance, unsigned long packets)
+/* Return: is it allowed? */
+static bool one_packet(const struct ml_ruleset *ruleset, const struct merlon_tables *tables,
+		       const struct ml_packet *packet)
+{
+	const char *what = compare_judges(ruleset, tables, packet);
+
+	if (what) {
+		print_packet(packet);
+		fail_msg("%s", what);
+	}
+	return MERLON_VERDICT_ACTION(judge_fast(tables, packet)) == MERLON_ACTION_ALLOW;
+}
+
+struct tally {
+	unsigned long packets, allowed;
+};
+
+static void one_policy(struct chance *chance, unsigned long packets, struct tally *acl,
+		       struct tally *guarded)
 {
 	static const uint32_t sizes[][2] = { { 4, 4 }, { 12, 15 }, { 40, 40 }, { 100, 150 } };
 	const uint32_t *size = sizes[chance_below(chance, 16) % 15 % 4];
 	struct ml_ruleset *ruleset = random_ruleset(chance, size[0], size[1]);
-	struct merlon_tables *tables = build(ruleset);
-	unsigned long i, allowed = 0;
+	struct chance other = { .state = chance->state ^ 0x5a5a };
 	struct ml_packet packet;
-	const char *what;
+	struct ml_tables tables;
 
-	for (i = 0; i < packets; i++) {
+	if (chance_one_in(&other, 2))
+		random_guard(&other, ruleset, size[0], size[1]);
+	build(ruleset, &tables);
+	for (unsigned long i = 0; i < packets; i++, acl->packets++) {
 		random_packet(chance, ruleset, &packet);
-		what = compare_judges(ruleset, tables, &packet);
-		if (what) {
-			print_packet(&packet);
-			fail_msg("packet %lu: %s", i, what);
-		}
-		allowed += MERLON_VERDICT_ACTION(judge_fast(tables, &packet)) ==
-			   MERLON_ACTION_ALLOW;
+		acl->allowed += one_packet(ruleset, tables.tables, &packet);
 	}
-	merlon_tables_free(tables);
+	for (unsigned long i = 0; ruleset->guard && i < packets; i++, guarded->packets++) {
+		random_guarded_packet(&other, ruleset->guard, &packet);
+		guarded->allowed += one_packet(&ruleset->guard->rules, tables.guard, &packet);
+	}
+	ml_tables_clean(&tables);
 	ml_ruleset_free(ruleset);
 	free(ruleset);
-	return allowed;
 }
 
 static void test_oracle(void **state)
 {
 	unsigned long policies = setting("MERLON_ORACLE_POLICIES", 1200);
 	unsigned long packets = setting("MERLON_ORACLE_PACKETS", 1000);
-	unsigned long seed = setting("MERLON_ORACLE_SEED", 1), i, allowed = 0;
+	unsigned long seed = setting("MERLON_ORACLE_SEED", 1), i;
+	struct tally acl = { 0 }, guarded = { 0 };
 
 	(void)state;
 	for (i = 0; i < policies; i++) {
 		struct chance chance = { .state = seed * 1000003 + i };
 
-		allowed += one_policy(&chance, packets);
+		one_policy(&chance, packets, &acl, &guarded);
 	}
-	print_message("# %lu packets over %lu policies, seed %lu; %lu allowed\n",
-		      policies * packets, policies, seed, allowed);
+	print_message("# %lu packets over %lu policies, seed %lu; %lu allowed; by guards %lu, of %lu\n",
+		      acl.packets, policies, seed, acl.allowed, guarded.allowed, guarded.packets);
 	/* A generator whose packets nobody allows would prove little. */
-	assert_in_range(allowed * 100 / (policies * packets), 5, 95);
+	assert_in_range(acl.allowed * 100 / acl.packets, 5, 95);
+	assert_in_range(guarded.allowed * 100 / guarded.packets, 5, 95);
 }
 
 int main(void)

@@ -136,9 +136,9 @@ static bool allows(const struct sheet *sheet, const struct diff_end *from,
 {
 	struct merlon_trace trace;
 
-	if (!sheet->tables)
+	if (!sheet->judge.tables)
 		return false;
-	merlon_classify_trace(sheet->tables, from->name.prefix.family, from->address, to->address,
+	merlon_classify_trace(sheet->judge.tables, from->name.prefix.family, from->address, to->address,
 			      (uint8_t)service->protocol, service->first, &trace);
 	return MERLON_VERDICT_ACTION(trace.verdict) == MERLON_ACTION_ALLOW;
 }

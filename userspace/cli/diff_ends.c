@@ -120,9 +120,9 @@ static void classes_ask(const struct sheet *sheet, const struct diff_end *end,
 {
 	struct merlon_trace trace;
 
-	if (!sheet->tables)
+	if (!sheet->judge.tables)
 		return;
-	merlon_classify_trace(sheet->tables, end->name.prefix.family, end->address, end->address,
+	merlon_classify_trace(sheet->judge.tables, end->name.prefix.family, end->address, end->address,
 			      6, 0, &trace);
 	ret[0] = trace.source_class;
 	ret[1] = trace.destination_class;

@@ -32,10 +32,10 @@ static void ask_sheet(const struct sheet *sheet, const struct ml_packet *packet,
 	struct merlon_trace trace;
 
 	memset(ret, 0, sizeof(*ret));
-	merlon_classify_trace(sheet->tables, packet->family, packet->source,
+	merlon_classify_trace(sheet->judge.tables, packet->family, packet->source,
 			      packet->destination, packet->protocol, packet->selector, &trace);
 	ret->action = MERLON_VERDICT_ACTION(trace.verdict);
-	ret->rule_id = merlon_tables_rule_id(sheet->tables, MERLON_VERDICT_RULE(trace.verdict));
+	ret->rule_id = merlon_tables_rule_id(sheet->judge.tables, MERLON_VERDICT_RULE(trace.verdict));
 	ret->reason = ret->rule_id ? MERLON_REASON_RULE : MERLON_REASON_NO_RULE;
 	ret->source_class = trace.source_class;
 	ret->destination_class = trace.destination_class;

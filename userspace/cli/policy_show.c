@@ -83,7 +83,7 @@ static void count_field(struct ml_output *out, const char *key, const char *labe
 
 static void image_fields(struct ml_output *out, const struct sheet *sheet)
 {
-	const struct merlon_view *view = &sheet->view;
+	const struct merlon_view *view = &sheet->judge.view;
 	uint8_t digest[32];
 	char size[UNITS_TEXT];
 
@@ -103,9 +103,9 @@ static void image_fields(struct ml_output *out, const struct sheet *sheet)
 	count_field(out, "nets", "nets", view->count[MERLON_SECTION_NETS4] +
 		    view->count[MERLON_SECTION_NETS6]);
 	ml_output_field(out, "tableBytes",
-			json_integer((json_int_t)merlon_tables_bytes(sheet->tables)),
+			json_integer((json_int_t)merlon_tables_bytes(sheet->judge.tables)),
 			"in the kernel", ML_PLAIN, "%s",
-			units_bytes_format(merlon_tables_bytes(sheet->tables), size));
+			units_bytes_format(merlon_tables_bytes(sheet->judge.tables), size));
 	ml_output_end(out);
 }
 

@@ -156,11 +156,8 @@ static int fault_error(const struct source *source, const char *node, int code,
 static int sheet_judge(const struct source *source, struct sheet *sheet, struct ml_error *error)
 {
 	struct merlon_fault fault = { 0 };
-	int code;
+	int code = ml_tables_of(sheet->image, sheet->length, &sheet->judge, &fault);
 
-	code = merlon_image_check(sheet->image, sheet->length, &sheet->view, &fault);
-	if (!code)
-		code = merlon_tables_build(&sheet->view, &sheet->tables, &fault);
 	return code ? fault_error(source, sheet->node, code, &fault, error) : 0;
 }
 
@@ -195,8 +192,7 @@ int sheet_open(const struct source *source, const char *node, struct sheet *ret,
 
 void sheet_close(struct sheet *sheet)
 {
-	if (sheet->tables)
-		merlon_tables_free(sheet->tables);
+	ml_tables_clean(&sheet->judge);
 	ml_ruleset_free(&sheet->ruleset);
 	free(sheet->made);
 	memset(sheet, 0, sizeof(*sheet));
@@ -221,7 +217,7 @@ const struct ml_rule *ruleset_rule(const struct ml_ruleset *ruleset, uint64_t id
 
 const struct ml_rule *sheet_rule(const struct sheet *sheet, uint32_t verdict)
 {
-	uint64_t id = merlon_tables_rule_id(sheet->tables, MERLON_VERDICT_RULE(verdict));
+	uint64_t id = merlon_tables_rule_id(sheet->judge.tables, MERLON_VERDICT_RULE(verdict));
 
 	return id ? ruleset_rule(&sheet->ruleset, id) : NULL;
 }

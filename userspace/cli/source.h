@@ -12,9 +12,9 @@
 #include <stdint.h>
 
 #include "bundle.h"
-#include "classifier.h"
 #include "policy.h"
 #include "ruleset.h"
+#include "tables_of.h"
 
 struct source {
 	const char *path;
@@ -50,8 +50,7 @@ struct sheet {
 	uint8_t *made;			/* the image, where it was compiled here */
 	const uint8_t *image;
 	size_t length;
-	struct merlon_view view;
-	struct merlon_tables *tables;
+	struct ml_tables judge;
 };
 
 int sheet_open(const struct source *source, const char *node, struct sheet *ret,

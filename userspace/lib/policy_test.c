@@ -13,6 +13,7 @@
 #include "classifier.h"
 #include "compile.h"
 #include "policy_read.h"
+#include "tables_of.h"
 
 /* One address of each class, of both families. */
 struct witnesses {
@@ -32,7 +33,7 @@ struct trial {
 
 struct bench {
 	const struct ml_policy *policy;
-	struct merlon_tables *tables;
+	const struct merlon_tables *tables;
 	struct ml_error *error;
 };
 
@@ -279,21 +280,18 @@ static int probes_judge(struct bench *bench,
 	return first;
 }
 
-static int tables_of_image(const uint8_t *image, size_t length, struct merlon_tables **ret,
+static int tables_of_image(const uint8_t *image, size_t length, struct ml_tables *ret,
 			   struct ml_error *error)
 {
 	struct merlon_fault fault = { .what = "" };
-	struct merlon_view view;
-	int err = merlon_image_check(image, length, &view, &fault);
+	int err = ml_tables_of(image, length, ret, &fault);
 
-	if (!err)
-		err = merlon_tables_build(&view, ret, &fault);
 	if (err)
 		return ml_error_set(error, err, "the compiled policy was refused: %s", fault.what);
 	return 0;
 }
 
-static int tables_make(const struct ml_policy *policy, struct merlon_tables **ret,
+static int tables_make(const struct ml_policy *policy, struct ml_tables *ret,
 		       struct ml_error *error)
 {
 	struct ml_ruleset ruleset;
@@ -316,14 +314,16 @@ int ml_policy_test(const struct ml_policy *policy,
 		   void *arg, struct ml_error *error)
 {
 	struct bench bench = { .policy = policy, .error = error };
+	struct ml_tables tables;
 	int err;
 
 	if (!policy->probe_count)
 		return 0;
-	err = tables_make(policy, &bench.tables, error);
+	err = tables_make(policy, &tables, error);
 	if (err)
 		return err;
+	bench.tables = tables.tables;
 	err = probes_judge(&bench, report, arg);
-	merlon_tables_free(bench.tables);
+	ml_tables_clean(&tables);
 	return err;
 }
