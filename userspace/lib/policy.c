@@ -164,6 +164,7 @@ void ml_policy_free(struct ml_policy *policy)
 	for (size_t i = 0; i < policy->node_count; i++)
 		free(policy->nodes[i].guard.last_resort_rules.items);
 	ml_ranges_clean(&policy->internet);
+	ml_ranges_clean(&policy->dns.resolvers);
 	free(policy->guard.last_resort_rules.items);
 	free(policy->rules.items);
 	free(policy->probes);

@@ -39,10 +39,13 @@ static void names_text(struct ml_text *text, const struct ml_rule_form *form,
 
 void ml_rule_form_text(struct ml_text *text, const struct ml_rule_form *form)
 {
-	ml_text_add(text, "{\"action\":");
-	ml_text_json(text, actions[form->action]);
-	ml_text_add(text, ",\"dst\":");
+	if (form->guard)
+		ml_text_add(text, "{\"dst\":");
+	else
+		ml_text_format(text, "{\"action\":\"%s\",\"dst\":", actions[form->action]);
 	names_text(text, form, form->destinations, form->destination_count);
+	if (form->guard)
+		ml_text_format(text, ",\"guard\":\"%s\"", actions[form->action]);
 	ml_text_add(text, ",\"ip\":");
 	ml_services_format(text, form->services, form->service_count);
 	ml_text_add(text, ",\"src\":");

@@ -4,6 +4,10 @@
  *
  *   {"action":"allow","dst":["tag:web"],"ip":["tcp:443"],"src":["group:eng"]}
  *
+ * and of a rule of the guard, which nobody can take for a grant,
+ *
+ *   {"dst":["*"],"guard":"allow","ip":["udp:123"],"src":["from here"]}
+ *
  * It holds names as the author wrote them, not addresses, so that a rule keeps
  * its id and its counter when a node joins. The id is the first eight bytes of
  * its SHA-256, little-endian.
@@ -21,6 +25,7 @@ struct ml_rule_form {
 	const char *(*name)(const void *arg, uint32_t number);
 	const void *arg;
 	uint8_t action;			/* enum merlon_action */
+	bool guard;			/* one of the guard's */
 	const uint32_t *sources, *destinations;	/* ascending by name, no duplicates */
 	size_t source_count, destination_count;
 	const struct ml_service_range *services;	/* normalised */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* The sections guard, exit and dns. */
+/* The sections guard and exit. */
 #include <errno.h>
 #include <string.h>
 
@@ -9,36 +9,6 @@
 
 static const char *const scopes[] = { "tunnels", "everything" };
 static const char *const unmatched_words[] = { "drop", "reject" };
-
-static int allowance_check(struct policy_reader *reader, const struct ml_hujson_value *value)
-{
-	static const char *const presets[] = { "ntp", "cloud-metadata", "lan", "root-disk" };
-	static const char ssh_from[] = "ssh-from:";
-	const char *text = value->string.text;
-	struct policy_guess guess = { .wanted = text };
-	char did_you_mean[POLICY_MAX_NAME + 32];
-	struct ml_prefix prefix;
-
-	if (!strncmp(text, ssh_from, sizeof(ssh_from) - 1))
-		return ml_policy_read_prefix(reader, text + sizeof(ssh_from) - 1, value, &prefix);
-	for (size_t i = 0; i < LENGTH(presets); i++) {
-		if (!strcmp(presets[i], text))
-			return 0;
-		ml_policy_guess_offer(&guess, presets[i]);
-	}
-	return policy_fail(reader, value, "unknown allowance \"%.64s\"; expected ssh-from:PREFIX, ntp, "
-			   "cloud-metadata, lan or root-disk%s", text,
-			   ml_policy_guess_text(&guess, did_you_mean, sizeof(did_you_mean)));
-}
-
-static int allow_check(struct policy_reader *reader, const struct ml_hujson_value *list)
-{
-	int err = ml_policy_expect_strings(reader, list, "allow");
-
-	for (size_t i = 0; !err && i < list->array.count; i++)
-		err = allowance_check(reader, &list->array.items[i]);
-	return err;
-}
 
 int ml_policy_guard_read(struct policy_reader *reader, const struct ml_hujson_value *section,
 			 struct policy_guard *guard)
@@ -57,16 +27,16 @@ int ml_policy_guard_read(struct policy_reader *reader, const struct ml_hujson_va
 	if (!err && guard->unmatched)
 		err = ml_policy_read_word(reader, guard->unmatched, "unmatched", unmatched_words,
 					  LENGTH(unmatched_words), &word);
-	if (!err && guard->allow)
-		err = allow_check(reader, guard->allow);
 	return err;
 }
 
 /* Needs all names: read when they are known. */
 int ml_policy_guard_rules(struct policy_reader *reader, struct policy_guard *guard)
 {
-	if (!guard->last_resort)
-		return 0;
+	int err = guard->allow ? ml_policy_allow_read(reader, guard) : 0;
+
+	if (err || !guard->last_resort)
+		return err;
 	return ml_policy_grants_read(reader, guard->last_resort, "lastResort",
 				     &guard->last_resort_rules);
 }
@@ -82,8 +52,11 @@ struct policy_guard ml_policy_guard_of(const struct ml_policy *policy,
 		guard.scope = node->guard.scope;
 	if (node->guard.unmatched)
 		guard.unmatched = node->guard.unmatched;
-	if (node->guard.allow)
+	if (node->guard.allow) {
 		guard.allow = node->guard.allow;
+		guard.allowances = node->guard.allowances;
+		guard.allowance_count = node->guard.allowance_count;
+	}
 	if (node->guard.last_resort) {
 		guard.last_resort = node->guard.last_resort;
 		guard.last_resort_rules = node->guard.last_resort_rules;
@@ -94,6 +67,11 @@ struct policy_guard ml_policy_guard_of(const struct ml_policy *policy,
 bool ml_policy_guard_rejects(const struct policy_guard *guard)
 {
 	return guard->unmatched && !strcmp(guard->unmatched->string.text, "reject");
+}
+
+bool ml_policy_guard_everything(const struct policy_guard *guard)
+{
+	return guard->scope && !strcmp(guard->scope->string.text, "everything");
 }
 
 static int exit_node_read(struct policy_reader *reader, const struct ml_hujson_value *value,
@@ -132,47 +110,6 @@ int ml_policy_exit_read(struct policy_reader *reader, const struct ml_hujson_val
 	for (size_t i = 0; !err && i < nodes->array.count; i++)
 		err = exit_node_read(reader, &nodes->array.items[i], &out->nodes[i]);
 	out->node_count = nodes->array.count;
-	out->present = true;
-	return err;
-}
-
-static int nameservers_check(struct policy_reader *reader, const struct ml_hujson_value *list)
-{
-	struct ml_prefix prefix;
-	int err = 0;
-
-	for (size_t i = 0; !err && i < list->array.count; i++) {
-		const struct ml_hujson_value *value = &list->array.items[i];
-
-		err = ml_policy_read_prefix(reader, value->string.text, value, &prefix);
-		if (!err && strchr(value->string.text, '/'))
-			err = policy_fail(reader, value, "nameservers: expected an address, found \"%s\"",
-					  value->string.text);
-	}
-	return err;
-}
-
-int ml_policy_dns_read(struct policy_reader *reader, const struct ml_hujson_value *section)
-{
-	struct policy_dns *out = &reader->policy->dns;
-	const struct ml_hujson_value *nameservers = NULL, *search = NULL, *guard = NULL;
-	const struct policy_field fields[] = {
-		{ "nameservers", POLICY_FIELD_OPTIONAL, &nameservers, NULL },
-		{ "search", POLICY_FIELD_OPTIONAL, &search, NULL },
-		{ "guard", POLICY_FIELD_OPTIONAL, &guard, NULL },
-	};
-	int err = ml_policy_fields(reader, section, "dns", fields, LENGTH(fields));
-
-	if (!err && nameservers)
-		err = ml_policy_read_strings(reader, nameservers, "nameservers", &out->nameservers,
-					     &out->nameserver_count);
-	if (!err && nameservers)
-		err = nameservers_check(reader, nameservers);
-	if (!err && search)
-		err = ml_policy_read_strings(reader, search, "search", &out->search,
-					     &out->search_count);
-	if (!err && guard)
-		err = ml_policy_read_bool(reader, guard, "guard", &out->guard);
 	out->present = true;
 	return err;
 }

@@ -60,17 +60,50 @@ static json_t *rules_json(const struct policy_rules *rules)
 	return array;
 }
 
-static json_t *allow_json(const struct ml_hujson_value *list)
+static json_t *value_json(const struct ml_hujson_value *value);
+
+static json_t *array_json(const struct ml_hujson_value *value)
 {
 	json_t *array = json_array();
 
-	for (size_t i = 0; array && list && i < list->array.count; i++) {
-		if (json_array_append_new(array, json_string(list->array.items[i].string.text))) {
+	for (size_t i = 0; array && i < value->array.count; i++) {
+		if (json_array_append_new(array, value_json(&value->array.items[i]))) {
 			json_decref(array);
 			array = NULL;
 		}
 	}
 	return array;
+}
+
+static json_t *object_json(const struct ml_hujson_value *value)
+{
+	json_t *object = json_object();
+
+	for (size_t i = 0; object && i < value->object.count; i++) {
+		const struct ml_hujson_member *member = &value->object.members[i];
+
+		if (add(object, member->key, value_json(&member->value))) {
+			json_decref(object);
+			object = NULL;
+		}
+	}
+	return object;
+}
+
+/* What was read is strings and numbers, in lists and objects. */
+static json_t *value_json(const struct ml_hujson_value *value)
+{
+	switch (value->type) {
+	case ML_HUJSON_STRING:
+		return json_string(value->string.text);
+	case ML_HUJSON_INTEGER:
+		return json_integer(value->integer);
+	case ML_HUJSON_ARRAY:
+		return array_json(value);
+	case ML_HUJSON_OBJECT:
+		return object_json(value);
+	}
+	return NULL;
 }
 
 static int add_guard(json_t *object, const struct policy_guard *guard)
@@ -84,7 +117,7 @@ static int add_guard(json_t *object, const struct policy_guard *guard)
 	allowances = json_object();
 	if (add(object, "allowances", allowances))
 		return -ENOMEM;
-	if (guard->allow && add(allowances, "allow", allow_json(guard->allow)))
+	if (guard->allow && add(allowances, "allow", value_json(guard->allow)))
 		return -ENOMEM;
 	if (guard->last_resort &&
 	    add(allowances, "lastResort", rules_json(&guard->last_resort_rules)))
@@ -101,7 +134,9 @@ static int add_dns(json_t *object, const struct policy_dns *dns)
 	out = json_object();
 	if (add(object, "dns", out) || add(out, "guard", json_boolean(dns->guard)))
 		return -ENOMEM;
-	if (add(out, "nameservers", strings_json(dns->nameservers, dns->nameserver_count)))
+	if (dns->doh && add(out, "doh", value_json(dns->doh)))
+		return -ENOMEM;
+	if (add(out, "nameservers", dns->nameservers ? value_json(dns->nameservers) : json_array()))
 		return -ENOMEM;
 	return add(out, "search", strings_json(dns->search, dns->search_count));
 }

@@ -109,10 +109,39 @@ struct policy_rules {
 	struct policy_self *selves;
 };
 
+enum policy_from {
+	POLICY_FROM_HERE,	/* opened from here, or through here */
+	POLICY_FROM_OUTSIDE,
+	POLICY_FROM_ANYWHERE,
+};
+
+/* What a rule of the guard asks of a packet beside destination and service. */
+struct policy_when {
+	uint8_t from;			/* enum policy_from */
+	bool other_devices;		/* every device but these */
+	const char **devices;		/* none: by any */
+	size_t device_count;
+	bool has_user;
+	uint32_t user;
+	const char *cgroup;		/* or NULL */
+};
+
+/* An entry of guard.allow. The arrays are in the arena. */
+struct policy_allowance {
+	struct policy_when when;
+	uint32_t *destinations;		/* names */
+	size_t destination_count;
+	struct ml_service_range *services;
+	size_t service_count;
+	unsigned int line, column;
+};
+
 /* What a guard section says; what it leaves out is as in the top-level one. */
 struct policy_guard {
 	const struct ml_hujson_value *scope, *unmatched, *allow, *last_resort;
 	struct policy_rules last_resort_rules;
+	struct policy_allowance *allowances;	/* of @allow */
+	size_t allowance_count;
 };
 
 struct policy_node {
@@ -135,10 +164,20 @@ struct policy_exit {
 	size_t node_count;
 };
 
+struct policy_nameserver {
+	struct ml_prefix address;
+	const char *device;		/* by that alone; NULL: by any */
+};
+
 struct policy_dns {
 	bool present, guard;
-	const char **nameservers, **search;
-	size_t nameserver_count, search_count;
+	const struct ml_hujson_value *nameservers, *doh;	/* as written, or NULL */
+	struct policy_nameserver *servers;
+	size_t server_count;
+	const char **search;
+	size_t search_count;
+	struct ml_ranges resolvers;	/* whose HTTPS is DNS, too */
+	unsigned int line;		/* of `guard` */
 };
 
 /* One destination of a test. */
@@ -199,16 +238,28 @@ int ml_policy_nodes_read(struct policy_reader *reader, const struct ml_hujson_va
 struct policy_node *ml_policy_node_add(struct policy_reader *reader);
 uint32_t ml_policy_node_find(const struct ml_policy *policy, const char *name);
 
-/* policy_guard.c: guard, exit, dns */
+/* policy_guard.c: guard, exit */
 int ml_policy_guard_read(struct policy_reader *reader, const struct ml_hujson_value *section,
 			 struct policy_guard *guard);
 int ml_policy_guard_rules(struct policy_reader *reader, struct policy_guard *guard);
 int ml_policy_exit_read(struct policy_reader *reader, const struct ml_hujson_value *section);
-int ml_policy_dns_read(struct policy_reader *reader, const struct ml_hujson_value *section);
 /* The guard of @node (or NULL) over the top-level one. */
 struct policy_guard ml_policy_guard_of(const struct ml_policy *policy,
 				       const struct policy_node *node);
 bool ml_policy_guard_rejects(const struct policy_guard *guard);
+bool ml_policy_guard_everything(const struct policy_guard *guard);
+
+/* policy_allow.c: guard.allow. ORDER: behind dns, whose devices count with it. */
+int ml_policy_allow_read(struct policy_reader *reader, struct policy_guard *guard);
+
+/* policy_dns.c */
+int ml_policy_dns_read(struct policy_reader *reader, const struct ml_hujson_value *section);
+/* Has @node an address of `nameservers`? Then it resolves for others, and is not guarded. */
+bool ml_policy_dns_is_resolver(const struct ml_policy *policy, const struct policy_node *node);
+
+/* policy_guard_build.c: @ret is NULL where nothing is to be guarded */
+int ml_policy_guard_build(const struct ml_policy *policy, const struct policy_node *node,
+			  struct ml_guard **ret, struct ml_error *error);
 
 /* policy_selector.c */
 enum policy_side { POLICY_SOURCE, POLICY_DESTINATION };
@@ -229,6 +280,10 @@ int ml_policy_grants_read(struct policy_reader *reader, const struct ml_hujson_v
 			  const char *what, struct policy_rules *into);
 int ml_policy_acls_read(struct policy_reader *reader, const struct ml_hujson_value *section);
 int ml_policy_deny_read(struct policy_reader *reader, const struct ml_hujson_value *section);
+
+/* `ip`: -ENOMEM sets no sentence. */
+int ml_policy_services_read(struct policy_reader *reader, const struct ml_hujson_value *list,
+			    enum ml_service_star star, struct ml_services *ret);
 
 /* policy_expand.c */
 /* Adds what @terms mean, one rule per user where autogroup:self is a destination. */

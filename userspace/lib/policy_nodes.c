@@ -217,27 +217,6 @@ static int owner_read(struct policy_reader *reader, const struct fields *fields,
 	return fields->tags ? tags_read(reader, fields->tags, node, index) : 0;
 }
 
-static bool is_device_name(const char *name)
-{
-	size_t length = strlen(name);
-
-	if (!length || length > 15 || !strcmp(name, ".") || !strcmp(name, ".."))
-		return false;
-	for (; *name; name++)
-		if ((unsigned char)*name <= ' ' || (unsigned char)*name >= 0x7f ||
-		    strchr("/:\"\\%", *name))
-			return false;
-	return true;
-}
-
-static int device_check(struct policy_reader *reader, const struct ml_hujson_value *value)
-{
-	if (is_device_name(value->string.text))
-		return 0;
-	return policy_fail(reader, value, "\"%.64s\" is not the name of a device; expected 1 to 15 "
-			   "letters, digits and signs but / : %% \" \\", value->string.text);
-}
-
 static int ignored_check(struct policy_reader *reader, const struct ml_hujson_value *list,
 			 const struct policy_node *node)
 {
@@ -246,8 +225,9 @@ static int ignored_check(struct policy_reader *reader, const struct ml_hujson_va
 					MERLON_MAX_TUNNELS - 1);
 	for (size_t i = 0; i < list->array.count; i++) {
 		const struct ml_hujson_value *item = &list->array.items[i];
+		const char *name;
 
-		if (device_check(reader, item))
+		if (ml_policy_read_device(reader, item, "ignoreTunnels", &name))
 			return -EINVAL;
 		if (!strcmp(item->string.text, node->tunnel))
 			return policy_fail(reader, item, "\"%s\" is this node's own tunnel and cannot "
@@ -269,16 +249,10 @@ static int tunnels_read(struct policy_reader *reader, const struct fields *field
 {
 	int err = 0;
 
-	if (fields->tunnel) {
-		err = ml_policy_expect(reader, fields->tunnel, ML_HUJSON_STRING, "tunnel");
-		if (!err)
-			err = device_check(reader, fields->tunnel);
-		if (err)
-			return err;
-		node->tunnel = fields->tunnel->string.text;
-	}
-	if (!fields->ignored)
-		return 0;
+	if (fields->tunnel)
+		err = ml_policy_read_device(reader, fields->tunnel, "tunnel", &node->tunnel);
+	if (err || !fields->ignored)
+		return err;
 	err = ml_policy_read_strings(reader, fields->ignored, "ignoreTunnels", &node->ignored,
 				     &node->ignored_count);
 	if (!err)

@@ -242,6 +242,33 @@ int ml_policy_read_prefix(struct policy_reader *reader, const char *text,
 	return ml_policy_check_prefix(reader, ret, value);
 }
 
+static bool is_device_name(const char *name)
+{
+	size_t length = strlen(name);
+
+	if (!length || length > 15 || !strcmp(name, ".") || !strcmp(name, ".."))
+		return false;
+	for (; *name; name++)
+		if ((unsigned char)*name <= ' ' || (unsigned char)*name >= 0x7f ||
+		    strchr("/:\"\\%", *name))
+			return false;
+	return true;
+}
+
+int ml_policy_read_device(struct policy_reader *reader, const struct ml_hujson_value *value,
+			  const char *what, const char **ret)
+{
+	int err = ml_policy_expect(reader, value, ML_HUJSON_STRING, what);
+
+	if (err)
+		return err;
+	*ret = value->string.text;
+	if (is_device_name(*ret))
+		return 0;
+	return policy_fail(reader, value, "\"%.64s\" is not the name of a device; expected 1 to 15 "
+			   "letters, digits and signs but / : %% \" \\", *ret);
+}
+
 bool ml_policy_name_valid(const char *name)
 {
 	size_t length = strlen(name);

@@ -55,6 +55,9 @@ int ml_policy_read_protocol(struct policy_reader *reader, const struct ml_hujson
 /* An address without length, or a prefix; says which was probably meant. */
 int ml_policy_read_prefix(struct policy_reader *reader, const char *text,
 			  const struct ml_hujson_value *value, struct ml_prefix *ret);
+/* What a network device can be called. */
+int ml_policy_read_device(struct policy_reader *reader, const struct ml_hujson_value *value,
+			  const char *what, const char **ret);
 /* What is well-formed but cannot be meant. */
 int ml_policy_check_prefix(struct policy_reader *reader, const struct ml_prefix *prefix,
 			   const struct ml_hujson_value *value);

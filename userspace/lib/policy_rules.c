@@ -31,8 +31,8 @@ static int selectors_read(struct policy_reader *reader, const struct ml_hujson_v
 	return err;
 }
 
-static int services_read(struct policy_reader *reader, const struct ml_hujson_value *list,
-			 enum ml_service_star star, struct ml_services *ret)
+int ml_policy_services_read(struct policy_reader *reader, const struct ml_hujson_value *list,
+			    enum ml_service_star star, struct ml_services *ret)
 {
 	char why[ML_SERVICE_WHY];
 	int err = ml_policy_expect_strings(reader, list, "ip");
@@ -65,7 +65,7 @@ static int terms_read(struct policy_reader *reader, const struct grant_fields *f
 				     &terms->destinations, &terms->destination_count);
 	if (err)
 		return err;
-	err = fields->ip ? services_read(reader, fields->ip, star, &terms->services) :
+	err = fields->ip ? ml_policy_services_read(reader, fields->ip, star, &terms->services) :
 			   ml_services_parse(&terms->services, "*", star, why);
 	return err == -ENOMEM ? ml_policy_no_memory(reader) : err;
 }

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <linux/merlon.h>
+
 #include "policy_read.h"
 
 /* A ruleset while it is made. */
@@ -252,6 +254,18 @@ static int names_build(struct build *build)
 	return host_names_add(policy, ruleset);
 }
 
+static int guard_build(const struct ml_policy *policy, const struct policy_node *node,
+		       struct ml_ruleset *ruleset, struct ml_error *error)
+{
+	int err = ml_policy_guard_build(policy, node, &ruleset->guard, error);
+
+	if (err || !ruleset->guard ||
+	    ruleset->rule_count + ruleset->guard->rules.rule_count <= MERLON_MAX_RULES)
+		return err;
+	return ml_error_set(error, -E2BIG, "more than %u rules, those of the guard with them",
+			    MERLON_MAX_RULES);
+}
+
 int ml_policy_ruleset_view(const struct ml_policy *policy, const struct policy_node *node,
 			   enum policy_view view, struct ml_ruleset *ret, struct ml_error *error)
 {
@@ -270,10 +284,14 @@ int ml_policy_ruleset_view(const struct ml_policy *policy, const struct policy_n
 		err = names_build(&build);
 	free(build.set_of);
 	free(build.used);
-	if (err) {
+	if (err)
+		ml_error_set(error, -ENOMEM, "out of memory");
+	/* Tests are of grants: what they ask is which packets a tunnel may carry. */
+	else if (view == POLICY_VIEW_REAL)
+		err = guard_build(policy, node, &ruleset, error);
+	if (err)
 		ml_ruleset_free(&ruleset);
-		return ml_error_set(error, -ENOMEM, "out of memory");
-	}
-	*ret = ruleset;
-	return 0;
+	else
+		*ret = ruleset;
+	return err;
 }

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
- * The rules block: {"format":1,"lines":[…],"names":[["192.0.2.1","web"],…],
+ * The rules block: {"format":1,"guard":{…},"lines":[…],"names":[["192.0.2.1","web"],…],
  * "owners":[["192.0.2.1",1],…],"rejectUnmatched":false,"rules":[…],
  * "sets":[["group:eng",["192.0.2.1",…]],["*",true],…],"tunnels":[["wg0",false],…]}
+ *
+ * The guard, left out where there is none: {"cgroups":["/system.slice",…],
+ * "devices":["eth0",…],"lines":[…],"rules":[…],"sets":[…],"users":[123,…]}
  *
  * A rule stands as its canonical form. Text and id are not written beside it:
  * the reader makes them, and so they cannot disagree.
@@ -31,6 +34,7 @@ void ml_rules_text(const struct ml_ruleset *ruleset, const struct ml_rule *rule,
 		.name = set_name,
 		.arg = ruleset,
 		.action = rule->action,
+		.guard = ruleset->of_guard,
 		.sources = rule->sources,
 		.source_count = rule->source_count,
 		.destinations = rule->destinations,
@@ -51,7 +55,7 @@ static void prefix_format(struct ml_text *text, const struct ml_prefix *prefix)
 
 static void names_format(struct ml_text *text, const struct ml_ruleset *ruleset)
 {
-	ml_text_add(text, ",\"names\":[");
+	ml_text_add(text, "\"names\":[");
 	for (size_t i = 0; i < ruleset->name_count; i++) {
 		ml_text_add(text, i ? ",[" : "[");
 		prefix_format(text, &ruleset->names[i].prefix);
@@ -59,16 +63,18 @@ static void names_format(struct ml_text *text, const struct ml_ruleset *ruleset)
 		ml_text_json(text, ruleset->names[i].name);
 		ml_text_add(text, "]");
 	}
+	ml_text_add(text, "]");
 }
 
 static void owners_format(struct ml_text *text, const struct ml_ruleset *ruleset)
 {
-	ml_text_add(text, "],\"owners\":[");
+	ml_text_add(text, "\"owners\":[");
 	for (size_t i = 0; i < ruleset->owner_count; i++) {
 		ml_text_add(text, i ? ",[" : "[");
 		prefix_format(text, &ruleset->owners[i].prefix);
 		ml_text_format(text, ",%u]", ruleset->owners[i].tunnel);
 	}
+	ml_text_add(text, "]");
 }
 
 static void set_format(struct ml_text *text, const struct ml_set *set)
@@ -89,42 +95,103 @@ static void set_format(struct ml_text *text, const struct ml_set *set)
 
 static void sets_format(struct ml_text *text, const struct ml_ruleset *ruleset)
 {
-	ml_text_add(text, "],\"sets\":[");
+	ml_text_add(text, "\"sets\":[");
 	for (size_t i = 0; i < ruleset->set_count; i++) {
 		ml_text_add(text, i ? ",[" : "[");
 		set_format(text, &ruleset->sets[i]);
 	}
+	ml_text_add(text, "]");
 }
 
 static void tunnels_format(struct ml_text *text, const struct ml_ruleset *ruleset)
 {
-	ml_text_add(text, "],\"tunnels\":[");
+	ml_text_add(text, "\"tunnels\":[");
 	for (size_t i = 0; i < ruleset->tunnel_count; i++) {
 		ml_text_add(text, i ? ",[" : "[");
 		ml_text_json(text, ruleset->tunnels[i].name);
 		ml_text_add(text, ruleset->tunnels[i].ignored ? ",true]" : ",false]");
 	}
-	ml_text_add(text, "]}");
+	ml_text_add(text, "]");
 }
 
 static void rules_format(struct ml_text *text, const struct ml_ruleset *ruleset)
 {
-	ml_text_add(text, "],\"rejectUnmatched\":");
-	ml_text_add(text, ruleset->reject_unmatched ? "true" : "false");
-	ml_text_add(text, ",\"rules\":[");
+	ml_text_add(text, "\"rules\":[");
 	for (size_t i = 0; i < ruleset->rule_count; i++) {
 		if (i)
 			ml_text_add(text, ",");
 		ml_text_add(text, ruleset->rules[i].text);
 	}
+	ml_text_add(text, "]");
+}
+
+static void reject_format(struct ml_text *text, const struct ml_ruleset *ruleset)
+{
+	ml_text_format(text, "\"rejectUnmatched\":%s", ruleset->reject_unmatched ? "true" : "false");
 }
 
 static void lines_format(struct ml_text *text, const struct ml_ruleset *ruleset)
 {
-	ml_text_add(text, "{\"format\":1,\"lines\":[");
+	ml_text_add(text, "\"lines\":[");
 	for (size_t i = 0; i < ruleset->rule_count; i++)
 		ml_text_format(text, "%s%u", i ? "," : "", ruleset->rules[i].line);
 	ml_text_add(text, "]");
+}
+
+static void conditions_format(struct ml_text *text, const struct ml_guard *guard)
+{
+	ml_text_add(text, "\"cgroups\":[");
+	for (size_t i = 0; i < guard->cgroup_count; i++) {
+		ml_text_add(text, i ? "," : "");
+		ml_text_json(text, guard->cgroups[i]);
+	}
+	ml_text_add(text, "],\"devices\":[");
+	for (size_t i = 0; i < guard->device_count; i++) {
+		ml_text_add(text, i ? "," : "");
+		ml_text_json(text, guard->devices[i]);
+	}
+	ml_text_add(text, "]");
+}
+
+static void users_format(struct ml_text *text, const struct ml_guard *guard)
+{
+	ml_text_add(text, "\"users\":[");
+	for (size_t i = 0; i < guard->user_count; i++)
+		ml_text_format(text, "%s%u", i ? "," : "", guard->users[i]);
+	ml_text_add(text, "]");
+}
+
+static void guard_format(struct ml_text *text, const struct ml_guard *guard)
+{
+	ml_text_add(text, "\"guard\":{");
+	conditions_format(text, guard);
+	ml_text_add(text, ",");
+	lines_format(text, &guard->rules);
+	ml_text_add(text, ",");
+	rules_format(text, &guard->rules);
+	ml_text_add(text, ",");
+	sets_format(text, &guard->rules);
+	ml_text_add(text, ",");
+	users_format(text, guard);
+	ml_text_add(text, "},");
+}
+
+/* Keys ascend. */
+static void block_format(struct ml_text *text, const struct ml_ruleset *ruleset)
+{
+	static void (*const parts[])(struct ml_text *text, const struct ml_ruleset *ruleset) = {
+		lines_format, names_format, owners_format, reject_format, rules_format,
+		sets_format, tunnels_format,
+	};
+
+	ml_text_add(text, "{\"format\":1,");
+	if (ruleset->guard)
+		guard_format(text, ruleset->guard);
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		ml_text_add(text, i ? "," : "");
+		parts[i](text, ruleset);
+	}
+	ml_text_add(text, "}");
 }
 
 int ml_rules_format(const struct ml_ruleset *ruleset, char **ret, size_t *ret_length,
@@ -135,12 +202,7 @@ int ml_rules_format(const struct ml_ruleset *ruleset, char **ret, size_t *ret_le
 
 	if (err)
 		return err;
-	lines_format(&text, ruleset);
-	names_format(&text, ruleset);
-	owners_format(&text, ruleset);
-	rules_format(&text, ruleset);
-	sets_format(&text, ruleset);
-	tunnels_format(&text, ruleset);
+	block_format(&text, ruleset);
 	if (text.failed) {
 		ml_text_clean(&text);
 		return ml_error_set(error, -ENOMEM, "out of memory");

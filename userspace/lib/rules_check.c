@@ -11,6 +11,7 @@
 #include "rules_private.h"
 
 #define MAX_NAME 255u
+#define MAX_SOURCE_NAME 1023u	/* of a guard's: it names devices, a user, a control group */
 
 struct check {
 	const struct ml_ruleset *ruleset;
@@ -20,16 +21,16 @@ struct check {
 
 #define fail(check, ...) ml_error_set((check)->error, (check)->code, __VA_ARGS__)
 
-static bool name_valid(const char *name)
+static bool name_valid(const char *name, size_t most)
 {
-	return name && *name && strlen(name) <= MAX_NAME;
+	return name && *name && strlen(name) <= most;
 }
 
 static int set_check(const struct check *check, size_t index)
 {
 	const struct ml_set *set = &check->ruleset->sets[index];
 
-	if (!name_valid(set->name))
+	if (!name_valid(set->name, check->ruleset->of_guard ? MAX_SOURCE_NAME : MAX_NAME))
 		return fail(check, "set %zu has no name, or one that is too long", index);
 	if (index && strcmp(check->ruleset->sets[index - 1].name, set->name) >= 0)
 		return fail(check, "set %zu (%.64s) is not behind the one before it", index, set->name);
@@ -109,15 +110,14 @@ static int rule_text_check(const struct check *check, size_t index, struct ml_te
 	return 0;
 }
 
-static bool device_valid(const struct ml_tunnel *tunnel)
+static bool device_valid(const char name[static 16])
 {
-	size_t length = strnlen(tunnel->name, sizeof(tunnel->name));
+	size_t length = strnlen(name, 16);
 
-	if (!length || length == sizeof(tunnel->name) || !strcmp(tunnel->name, ".") ||
-	    !strcmp(tunnel->name, ".."))
+	if (!length || length == 16 || !strcmp(name, ".") || !strcmp(name, ".."))
 		return false;
 	for (size_t i = 0; i < length; i++)
-		if ((unsigned char)tunnel->name[i] <= ' ' || strchr("/:\x7f", tunnel->name[i]))
+		if ((unsigned char)name[i] <= ' ' || strchr("/:\x7f", name[i]))
 			return false;
 	return true;
 }
@@ -129,7 +129,7 @@ static int tunnels_check(const struct check *check)
 	if (ruleset->tunnel_count > MERLON_MAX_TUNNELS)
 		return fail(check, "more than %u tunnels", MERLON_MAX_TUNNELS);
 	for (size_t i = 0; i < ruleset->tunnel_count; i++) {
-		if (!device_valid(&ruleset->tunnels[i]))
+		if (!device_valid(ruleset->tunnels[i].name))
 			return fail(check, "tunnel %zu has no valid name", i);
 		for (size_t j = 0; j < i; j++)
 			if (!strcmp(ruleset->tunnels[i].name, ruleset->tunnels[j].name))
@@ -162,11 +162,78 @@ static int names_check(const struct check *check)
 	for (size_t i = 0; i < ruleset->name_count; i++) {
 		const struct ml_name *name = &ruleset->names[i];
 
-		if (!ml_prefix_valid(&name->prefix) || !name_valid(name->name) ||
+		if (!ml_prefix_valid(&name->prefix) || !name_valid(name->name, MAX_NAME) ||
 		    (i && ml_prefix_compare(&name[-1].prefix, &name->prefix) >= 0))
 			return fail(check, "name %zu is malformed or out of order", i);
 	}
 	return 0;
+}
+
+/* ------------------------------------------------------------------- guard */
+
+static bool path_valid(const char *path)
+{
+	size_t length = strnlen(path, MERLON_MAX_CGROUP_BYTES);
+
+	return length > 1 && length < MERLON_MAX_CGROUP_BYTES && path[0] == '/' &&
+	       path[length - 1] != '/' && !strstr(path, "//");
+}
+
+static bool is_below(const char *path, const char *other)
+{
+	size_t length = strlen(other);
+
+	return !strncmp(path, other, length) && path[length] == '/';
+}
+
+static int cgroups_check(const struct check *check, const struct ml_guard *guard)
+{
+	for (size_t i = 0; i < guard->cgroup_count; i++) {
+		if (!path_valid(guard->cgroups[i]) ||
+		    (i && strcmp(guard->cgroups[i - 1], guard->cgroups[i]) >= 0))
+			return fail(check, "control group %zu of the guard is malformed or out of order", i);
+		for (size_t j = 0; j < i; j++)
+			if (is_below(guard->cgroups[i], guard->cgroups[j]))
+				return fail(check, "control group %zu of the guard is below another", i);
+	}
+	return 0;
+}
+
+static int conditions_check(const struct check *check, const struct ml_guard *guard)
+{
+	if (guard->device_count > MERLON_MAX_CONDITIONS ||
+	    guard->user_count > MERLON_MAX_CONDITIONS ||
+	    guard->cgroup_count > MERLON_MAX_CONDITIONS)
+		return fail(check, "the guard names more than %u devices, users or control groups",
+			    MERLON_MAX_CONDITIONS);
+	for (size_t i = 0; i < guard->device_count; i++)
+		if (!device_valid(guard->devices[i]) ||
+		    (i && strcmp(guard->devices[i - 1], guard->devices[i]) >= 0))
+			return fail(check, "device %zu of the guard is malformed or out of order", i);
+	for (size_t i = 0; i < guard->user_count; i++)
+		if (guard->users[i] == UINT32_MAX || (i && guard->users[i - 1] >= guard->users[i]))
+			return fail(check, "user %zu of the guard is none, or out of order", i);
+	return cgroups_check(check, guard);
+}
+
+static int guard_check(const struct check *check, bool texts)
+{
+	const struct ml_guard *guard = check->ruleset->guard;
+	const struct ml_ruleset *rules;
+	int err;
+
+	if (!guard)
+		return 0;
+	rules = &guard->rules;
+	if (!rules->of_guard || rules->guard || rules->tunnel_count || rules->owner_count ||
+	    rules->name_count || rules->reject_unmatched)
+		return fail(check, "the guard has what a guard does not have");
+	if (!rules->rule_count ||
+	    rules->rule_count + check->ruleset->rule_count > MERLON_MAX_RULES)
+		return fail(check, "the guard has no rule, or there are more than %u with it",
+			    MERLON_MAX_RULES);
+	err = conditions_check(check, guard);
+	return err ? err : ml_rules_check(rules, texts, check->code, check->error);
 }
 
 int ml_rules_check(const struct ml_ruleset *ruleset, bool texts, int code,
@@ -189,5 +256,7 @@ int ml_rules_check(const struct ml_ruleset *ruleset, bool texts, int code,
 		err = tunnels_check(&check);
 	if (!err)
 		err = owners_check(&check);
-	return err ? err : names_check(&check);
+	if (!err)
+		err = names_check(&check);
+	return err ? err : guard_check(&check, texts);
 }

@@ -218,12 +218,14 @@ static int services_parse(const struct parse *parse, const struct ml_hujson_valu
 static int rule_parse(const struct parse *parse, const struct ml_hujson_value *json,
 		      const struct ml_hujson_value *line, struct ml_rule *rule)
 {
-	const char *action = string(member(json, "action"));
+	bool guard = parse->ruleset->of_guard;
+	const char *action = string(member(json, guard ? "guard" : "action"));
 	int64_t value;
 	int err;
 
 	if (json->type != ML_HUJSON_OBJECT || json->object.count != 4 || !action)
-		return fail(parse, json, "expected rules as {action, dst, ip, src}");
+		return fail(parse, json, "expected rules as {%s, dst, ip, src}",
+			    guard ? "guard" : "action");
 	if (!number(line, 0, UINT_MAX, &value))
 		return fail(parse, line, "expected the line of each rule");
 	rule->action = ml_action_parse(action);
@@ -321,12 +323,18 @@ static int tunnels_parse(const struct parse *parse)
 	return err;
 }
 
+static bool has_guard(const struct parse *parse)
+{
+	return member(parse->root, "guard") != &nothing;
+}
+
 static int root_check(const struct parse *parse)
 {
 	const struct ml_hujson_value *reject = member(parse->root, "rejectUnmatched");
 	int64_t format;
 
-	if (parse->root->type != ML_HUJSON_OBJECT || parse->root->object.count != 8 ||
+	if (parse->root->type != ML_HUJSON_OBJECT ||
+	    parse->root->object.count != 8 + (size_t)has_guard(parse) ||
 	    !number(member(parse->root, "format"), 1, 1, &format) || reject->type != ML_HUJSON_BOOL)
 		return fail(parse, parse->root, "not a rules block of format 1");
 	parse->ruleset->reject_unmatched = is_true(reject);
@@ -363,26 +371,124 @@ static int texts_make(const struct parse *parse)
 	return err;
 }
 
+/* ------------------------------------------------------------------- guard */
+
+static int devices_parse(const struct parse *parse, struct ml_guard *guard)
+{
+	const struct ml_hujson_value *array;
+	int err;
+
+	guard->devices = array_room(parse, "devices", sizeof(*guard->devices), &array, &err);
+	for (size_t i = 0; !err && i < size(array); i++) {
+		const char *name = string(item(array, i));
+
+		if (!name || strlen(name) >= sizeof(*guard->devices))
+			return fail(parse, array, "expected the names of devices");
+		memcpy(guard->devices[guard->device_count++], name, strlen(name));
+	}
+	return err;
+}
+
+static int users_parse(const struct parse *parse, struct ml_guard *guard)
+{
+	const struct ml_hujson_value *array;
+	int64_t user;
+	int err;
+
+	guard->users = array_room(parse, "users", sizeof(*guard->users), &array, &err);
+	for (size_t i = 0; !err && i < size(array); i++) {
+		if (!number(item(array, i), 0, UINT32_MAX - 1, &user))
+			return fail(parse, array, "expected the numbers of users");
+		guard->users[guard->user_count++] = (uint32_t)user;
+	}
+	return err;
+}
+
+static int cgroups_parse(const struct parse *parse, struct ml_guard *guard)
+{
+	const struct ml_hujson_value *array;
+	int err;
+
+	guard->cgroups = array_room(parse, "cgroups", sizeof(*guard->cgroups), &array, &err);
+	for (size_t i = 0; !err && i < size(array); i++) {
+		const char *path = string(item(array, i));
+
+		if (!path || strlen(path) >= sizeof(*guard->cgroups))
+			return fail(parse, array, "expected the paths of control groups");
+		memcpy(guard->cgroups[guard->cgroup_count++], path, strlen(path));
+	}
+	return err;
+}
+
 /* ORDER: rules name sets. */
+static int sets_and_rules_parse(struct parse *parse)
+{
+	int err = sets_parse(parse);
+
+	if (!err)
+		err = sets_index(parse);
+	return err ? err : rules_parse(parse);
+}
+
+static int guard_fill(struct parse *parse, struct ml_guard *guard)
+{
+	int err;
+
+	if (parse->root->type != ML_HUJSON_OBJECT || parse->root->object.count != 6)
+		return fail(parse, parse->root, "expected a guard as {cgroups, devices, lines, rules, sets, users}");
+	err = devices_parse(parse, guard);
+	if (!err)
+		err = users_parse(parse, guard);
+	if (!err)
+		err = cgroups_parse(parse, guard);
+	return err ? err : sets_and_rules_parse(parse);
+}
+
+static int guard_parse(const struct parse *of)
+{
+	struct ml_guard *guard = calloc(1, sizeof(*guard));
+	struct parse parse = { .root = member(of->root, "guard"), .error = of->error };
+	int err;
+
+	if (!guard)
+		return no_memory(of);
+	of->ruleset->guard = guard;
+	guard->rules.of_guard = true;
+	parse.ruleset = &guard->rules;
+	err = guard_fill(&parse, guard);
+	ml_table_clean(&parse.sets);
+	return err;
+}
+
+static int guard_texts_make(const struct parse *of)
+{
+	struct parse parse = { .root = member(of->root, "guard"), .error = of->error };
+
+	if (!of->ruleset->guard)
+		return 0;
+	parse.ruleset = &of->ruleset->guard->rules;
+	return texts_make(&parse);
+}
+
 static int block_parse(struct parse *parse)
 {
 	int err = root_check(parse);
 
 	if (!err)
-		err = sets_parse(parse);
-	if (!err)
-		err = sets_index(parse);
-	if (!err)
-		err = rules_parse(parse);
+		err = sets_and_rules_parse(parse);
 	if (!err)
 		err = tunnels_parse(parse);
 	if (!err)
 		err = owners_parse(parse);
 	if (!err)
 		err = names_parse(parse);
+	if (!err && has_guard(parse))
+		err = guard_parse(parse);
 	if (!err)
 		err = ml_rules_check(parse->ruleset, false, -EBADMSG, parse->error);
-	return err ? err : texts_make(parse);
+	if (!err)
+		err = texts_make(parse);
+	return err ? err : guard_texts_make(parse);
 }
 
 /* For whoever reads a block it is malformed, whatever was wrong with the text. */

@@ -11,7 +11,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
-static void rule_clean(struct ml_rule *rule)
+void ml_rule_clean(struct ml_rule *rule)
 {
 	free(rule->sources);
 	free(rule->destinations);
@@ -19,7 +19,7 @@ static void rule_clean(struct ml_rule *rule)
 	free(rule->text);
 }
 
-static void guard_free(struct ml_guard *guard)
+void ml_guard_free(struct ml_guard *guard)
 {
 	if (!guard)
 		return;
@@ -41,7 +41,7 @@ void ml_ruleset_free(struct ml_ruleset *ruleset)
 		free(ruleset->sets[i].prefixes);
 	}
 	for (i = 0; i < ruleset->rule_count; i++)
-		rule_clean(&ruleset->rules[i]);
+		ml_rule_clean(&ruleset->rules[i]);
 	free(ruleset->sets);
 	free(ruleset->rules);
 	free(ruleset->tunnels);
@@ -49,7 +49,7 @@ void ml_ruleset_free(struct ml_ruleset *ruleset)
 		free(ruleset->names[i].name);
 	free(ruleset->owners);
 	free(ruleset->names);
-	guard_free(ruleset->guard);
+	ml_guard_free(ruleset->guard);
 	memset(ruleset, 0, sizeof(*ruleset));
 }
 

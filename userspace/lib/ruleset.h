@@ -77,6 +77,7 @@ struct ml_ruleset {
 	struct ml_name *names;	/* ascending by prefix as in struct ml_set */
 	size_t name_count;
 	bool reject_unmatched;
+	bool of_guard;		/* these are the rules of a guard, and their texts say so */
 	struct ml_guard *guard;	/* NULL: none */
 };
 
@@ -96,6 +97,8 @@ struct ml_guard {
 	struct ml_ruleset rules;
 };
 
+void ml_rule_clean(struct ml_rule *rule);
+void ml_guard_free(struct ml_guard *guard);
 /* Frees what @ruleset holds, names included, and zeroes it; not @ruleset itself. */
 void ml_ruleset_free(struct ml_ruleset *ruleset);
 
