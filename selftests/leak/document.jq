@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: GPL-2.0
+# From the rows' results: docs/leaks.md.
+include "lib";
+
+def cell: if is_green("") then .verdict else "**RED**: " + .verdict end
+	+ (if (.why // "") != "" then " (" + .why + ")" else "" end);
+
+def line:
+	"| \(.row) | \(.title) | \(share("seen"; "ways")) | \(share("leaked"; "tries")) | " +
+	"\(share("allowed"; "checks")) | \(cell) |";
+
+last_words as $rows |
+"# Ways out, measured",
+"",
+"Written by `make leak-test`, from one run; not by hand. Merlon \($merlon), state `\($state)`: armed for",
+"everything, enforcing, \(if $state == "lockdown" then "without a policy" else "with a policy" end). Kernels: \($versions).",
+"",
+"Each row was tried in several ways (`selftests/leak/rows/`), IPv4 and IPv6 where both exist. The judge is a capture on the",
+"far side of the link, outside the guarded namespace, which looks for bytes that are of one try alone.",
+"",
+"- *gets out*: ways that were seen outside while Merlon was not armed, before and again after. All of them, or the row is red.",
+"- *leaked*: tries while armed that were seen outside. *allowed*: what must pass all the same, seen to pass.",
+"- *held*: none was seen. *stated*, *measured*: no packet hook sees it; the [threat model](threat-model.md) says what remains.",
+"- **RED** is what leaked, what was too tight, and what could not be tested.",
+($rows | group_by(.series) | sort_by(.[0].series | split(".") | map(tonumber)) | .[] |
+	"",
+	"## \(.[0].kernel)",
+	"",
+	"\(map(select(is_green(""))) | length) of \(length) rows green; \(map(.tries // 0) | add) tries while armed, " +
+	"\(map(.leaked // 0) | add) seen outside.",
+	"",
+	"| # | way | gets out | leaked | allowed | verdict |",
+	"|---|---|---|---|---|---|",
+	(.[] | line))

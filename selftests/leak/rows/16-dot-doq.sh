@@ -1,0 +1,23 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# timeout: 300
+# DNS over TLS and over QUIC.
+
+# shellcheck source=../row.bash
+. "$(dirname "$0")/../row.bash"
+
+row=16 title="DoT and DoQ, 853"
+ways=(device-tcp4 device-tcp6 device-udp4 device-udp6 tunnel-tcp4 tunnel-tcp6
+	tunnel-udp4 tunnel-udp6)
+
+send() {
+	local kind=${1#*-}
+
+	kind=${kind%?}
+	case $1 in
+	device-*) shoot "$kind" eth0 "${at[doh$f]}" 853 ;;
+	tunnel-*) watch=tunnel && shoot "$kind" - "${at[doh$f]}" 853 ;;
+	esac
+}
+
+row_run

@@ -1,0 +1,23 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# timeout: 300
+# DNS over HTTPS to a resolver that everybody knows, by TCP and by QUIC.
+
+# shellcheck source=../row.bash
+. "$(dirname "$0")/../row.bash"
+
+row=17 title="DoH to known resolvers, 443 TCP and QUIC"
+ways=(device-tcp4 device-tcp6 device-udp4 device-udp6 tunnel-tcp4 tunnel-tcp6
+	tunnel-udp4 tunnel-udp6)
+
+send() {
+	local kind=${1#*-}
+
+	kind=${kind%?}
+	case $1 in
+	device-*) shoot "$kind" eth0 "${at[doh$f]}" 443 ;;
+	tunnel-*) watch=tunnel && shoot "$kind" - "${at[doh$f]}" 443 ;;
+	esac
+}
+
+row_run
