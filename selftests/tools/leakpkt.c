@@ -16,6 +16,7 @@
  *   xdp		AF_XDP
  *   tap		what a virtual machine behind the tap DEVICE sends
  *
+ *   -n NAME	in that namespace; before other options
  *   -m MARK	SO_MARK			-i DEV	multicast leaves by DEV
  *   -d MAC	the frame's destination (broadcast)
  *   -e TYPE	EtherType; without dst= the frame is that and the data
@@ -31,6 +32,7 @@
 #include <sys/ioctl.h>
 
 #include "leakxdp.h"
+#include "netns.h"
 
 /* ------------------------------------------------------------------ sockets */
 
@@ -396,6 +398,9 @@ static void set_option(struct leak *leak, int option)
 	const struct ether_addr *mac;
 
 	switch (option) {
+	case 'n':
+		netns_enter(optarg);
+		break;
 	case 'm':
 		leak->mark = (uint32_t)strtoul(optarg, NULL, 0);
 		break;
@@ -428,7 +433,7 @@ int main(int argc, char **argv)
 	int option, code;
 
 	memset(leak.to, 255, ETH_ALEN);
-	while ((option = getopt(argc, argv, "+m:i:d:e:w:x:s:")) > 0) {
+	while ((option = getopt(argc, argv, "+n:m:i:d:e:w:x:s:")) > 0) {
 		if (option == 'x')
 			hex = optarg;
 		else if (option == 's')

@@ -19,7 +19,7 @@ piece() {
 	local ext=()
 
 	[ "$f" = 4 ] || ext=(ext=frag)
-	in_ns "$from_ns" "$tools/leakpkt" -s 800 hdrincl - src="$from" dst="${at[gw$f]}" \
+	leak_in "$from_ns" -s 800 hdrincl - src="$from" dst="${at[gw$f]}" \
 		proto=udp sport=4000 dport=7777 ulen=1608 fragid=$((SRANDOM % 65535 + 1)) \
 		offset="$1" more="$2" text="$marker" "${ext[@]}"
 }

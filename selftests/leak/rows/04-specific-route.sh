@@ -18,7 +18,7 @@ setup() {
 	# RFC 4191: 2001:db8:9::/64, preferred, by the router that says so
 	must n node sysctl -qw net.ipv6.conf.eth0.accept_ra=2 \
 		net.ipv6.conf.eth0.accept_ra_rt_info_max_plen=64
-	must in_ns far "$tools/leakpkt" -x 0000000000000000180240080000ffff20010db800090000 \
+	must leak_in far -x 0000000000000000180240080000ffff20010db800090000 \
 		raw eth0 dst=ff02::1 proto=icmp6 type=134 ttl=255
 	wait_for 10 routed -6 "${at[out6]}" || bail "no route by RA"
 }

@@ -20,7 +20,7 @@ setup() {
 
 # probe FIELD...: from far, to the node's device, whatever routes say
 probe() {
-	in_ns far "$tools/leakpkt" -d $node_mac packet eth0 src="${at[gw$f]}" \
+	leak_in far -d $node_mac packet eth0 src="${at[gw$f]}" \
 		dst="${at[tun$f]}" "$@"
 }
 

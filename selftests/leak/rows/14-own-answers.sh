@@ -16,7 +16,7 @@ setup() {
 }
 
 probe() {
-	in_ns far "$tools/leakpkt" -d $node_mac packet eth0 src="${at[gw$f]}" \
+	leak_in far -d $node_mac packet eth0 src="${at[gw$f]}" \
 		dst="${at[node$f]}" "$@"
 }
 

@@ -13,6 +13,7 @@ ways=(port4 port6 tap4 tap6 ether4)
 wan=eth9
 
 setup() {
+	must modprobe tun
 	stub in0
 	must n node ip tuntap add tap0 mode tap
 	batch node <<-IP
@@ -36,9 +37,9 @@ send() {
 		text="$marker")
 
 	case $1 in
-	port?) in_ns inner "$tools/leakpkt" -d $far_mac packet in0 "${to[@]}" ;;
+	port?) leak_in inner -d $far_mac packet in0 "${to[@]}" ;;
 	tap?) n node "$tools/leakpkt" -d $far_mac tap tap0 "${to[@]}" ;;
-	ether4) in_ns inner "$tools/leakpkt" -e 0x88b5 packet in0 text="$marker" ;;
+	ether4) leak_in inner -e 0x88b5 packet in0 text="$marker" ;;
 	esac
 }
 

@@ -35,7 +35,7 @@ setup() {
 declare -A by=([mirred]=tc0 [mirror]=tc1 [fwd]=nft0 [dup]=nft1)
 
 send() {
-	in_ns inner "$tools/leakpkt" -d $far_mac packet "${by[${1%?}]}" src="${at[node$f]}" \
+	leak_in inner -d $far_mac packet "${by[${1%?}]}" src="${at[node$f]}" \
 		dst="${at[out$f]}" proto=udp sport=9 dport=7777 text="$marker"
 }
 

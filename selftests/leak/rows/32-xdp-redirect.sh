@@ -29,7 +29,7 @@ attach() { must in_ns "$1" ip link set dev "$2" "$3" pinned "$bpf_dir/$4"; }
 declare -A by=([generic]=xdp0 [driver]=xdp1)
 
 send() {
-	in_ns inner "$tools/leakpkt" -d $far_mac packet "${by[${1%?}]}" src="${at[node$f]}" \
+	leak_in inner -d $far_mac packet "${by[${1%?}]}" src="${at[node$f]}" \
 		dst="${at[out$f]}" proto=udp sport=9 dport=7777 text="$marker"
 }
 

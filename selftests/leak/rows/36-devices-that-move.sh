@@ -33,7 +33,7 @@ move() {
 frame() { leak_from "$1" packet "$2"; }
 
 leak_from() {
-	in_ns "$1" "$tools/leakpkt" -d $far_mac "$2" "$3" src="${at[node$f]}" \
+	leak_in "$1" -d $far_mac "$2" "$3" src="${at[node$f]}" \
 		dst="${at[out$f]}" proto=udp sport=9 dport=7777 text="$marker"
 }
 

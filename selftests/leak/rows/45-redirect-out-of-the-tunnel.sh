@@ -20,7 +20,7 @@ setup() {
 }
 
 send() {
-	in_ns peer "$tools/leakpkt" udp - dst="${at[tun$f]}" dport=7777 text="$marker"
+	leak_in peer udp - dst="${at[tun$f]}" dport=7777 text="$marker"
 }
 
 row_run
