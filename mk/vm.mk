@@ -3,7 +3,7 @@
 
 KERNEL ?= 6.12
 
-.PHONY: vm-shell test test-short test-long kmod kmod-6.1 kmod-6.12
+.PHONY: vm-shell test test-short test-long mutants kmod kmod-6.1 kmod-6.12
 vm-shell: ## a root shell in a guest (KERNEL=6.1 for the other kernel)
 	@selftests/vm/run --kernel $(KERNEL)
 
@@ -15,6 +15,9 @@ test-short: ## the tests that need no guest
 
 test-long: ## every test, with the long versions of those that have one
 	@selftests/run-all --long
+
+mutants: ## take walls away, one by one: does a test notice?
+	@scripts/mutants $(MUTANTS)
 
 kmod: kmod-6.1 kmod-6.12 ## merlon.ko for both kernels, in build/kmod
 kmod-6.1 kmod-6.12: kmod-%:
