@@ -23,7 +23,7 @@
 /* -------------------------------------------------------------- provenance */
 
 /* Did the IP stack of the guard's namespace send it here, or to a device above? */
-static noinline bool was_judged_apart(const struct merlon_guarded *guarded,
+static bool was_judged_apart(const struct merlon_guarded *guarded,
 				      const struct sk_buff *skb,
 				      const struct nf_hook_state *state)
 {
@@ -42,16 +42,15 @@ static noinline bool was_judged_apart(const struct merlon_guarded *guarded,
 	return skb->_nfct || !merlon_conntrack_runs(state->net, family);
 }
 
+/* The same for the plain case, in a dozen instructions. */
 static __always_inline bool was_judged(const struct merlon_guarded *guarded,
 				       const struct sk_buff *skb,
 				       const struct nf_hook_state *state)
 {
 	const struct dst_entry *dst = skb_dst(skb);
 
-	if (likely(dst && dst->dev == state->out && skb->_nfct && !READ_ONCE(guarded->away) &&
-		   !(dst->flags & DST_FAKE_RTABLE)))
-		return true;
-	return was_judged_apart(guarded, skb, state);
+	return dst && dst->dev == state->out && skb->_nfct && !READ_ONCE(guarded->away) &&
+	       !(dst->flags & DST_FAKE_RTABLE);
 }
 
 /* ----------------------------------------------------------------- content */
@@ -253,12 +252,15 @@ static unsigned int judge_other(const struct merlon_guarded *guarded,
 
 /* ------------------------------------------------------------------- entry */
 
+/* Apart, so that the plain case needs no stack. */
 static noinline unsigned int judge(const struct merlon_guarded *guarded, struct sk_buff *skb,
 				   const struct nf_hook_state *state)
 {
 	struct merlon_generation *generation = rcu_dereference(guarded->mn->generation);
 	u8 number = MERLON_TUNNEL_UNKNOWN;
 
+	if (was_judged_apart(guarded, skb, state))
+		return NF_ACCEPT;
 	if (generation)
 		number = merlon_generation_tunnel(generation, state->out->ifindex);
 	if (merlon_device_is_wireguard(state->out) && number != MERLON_TUNNEL_IGNORED)
