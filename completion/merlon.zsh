@@ -9,7 +9,7 @@ _merlon_options() {
 	'adopt') echo '--dry-run --network --node --directory --listen --no-passphrase --passphrase-fd --passphrase-file --socket --state-dir --json --help' ;;
 	'status') echo '--socket --state-dir --json --help' ;;
 	'rules') echo '--sort --watch --interval --count --state-dir --json --help' ;;
-	'explain') echo '--file --node --verbose --state-dir --json --help' ;;
+	'explain') echo '--file --node --verbose --leaving --user --cgroup --outside --state-dir --json --help' ;;
 	'drops') echo '--follow --count --state-dir --json --help' ;;
 	'apply') echo '--socket --json --help' ;;
 	'arm') echo '--scope --observe --confirm-within --confirm --reason --force --socket --state-dir --json --help' ;;
@@ -50,7 +50,7 @@ _merlon_argument() {
 	'rules --interval' | 'rules -i' | 'rules --count' | 'rules -c') echo none ;;
 	'rules --sort' | 'rules -s') echo 'line packets bytes id' ;;
 	'explain --file' | 'explain -f' | 'explain --state-dir') echo file ;;
-	'explain --node' | 'explain -n') echo none ;;
+	'explain --node' | 'explain -n' | 'explain --leaving' | 'explain -l' | 'explain --user' | 'explain -u' | 'explain --cgroup' | 'explain -c') echo none ;;
 	'drops --state-dir') echo file ;;
 	'drops --count' | 'drops -c') echo none ;;
 	'apply --socket') echo file ;;

@@ -49,6 +49,82 @@ like "$(said out)" "none speaks of it \(no-rule\)" "no rule at all"
 yes "without a service: a ping" explain ada lan --file "$office" --node gate --json
 json '.answers[0].service' "icmp:8" "which is echo-request"
 
+# --- what leaves: the guard ---------------------------------------------------
+guarded=$root/selftests/golden/policies/merlon/guard.hujson
+must "$merlon" policy sign "$guarded" --key policy.key --network home -o guarded
+# node, device, circumstances, destination, service: verdict and line, or "-"
+leave() {
+	local node=$1 device=$2 more=$3 to=$4 service=$5 wanted=$6
+
+	# shellcheck disable=SC2086 # options are words
+	merlon_run explain --leaving "$device" $more "$to" "$service" --file "$guarded" \
+		--node "$node" --json
+	is "$status $(jq -r '"\(.verdict) \(.answers[0].rule.line // "-")"' out)" \
+		"$([ "${wanted%% *}" = allow ] && echo 0 || echo 1) $wanted" \
+		"$node by $device${more:+ $more}: $to $service"
+	source_says=$(answer)
+	# shellcheck disable=SC2086
+	merlon_run explain --leaving "$device" $more "$to" "$service" \
+		--file "guarded/$node.bundle" --json
+	[ "$(answer)" = "$source_says" ] || fail "the bundle says otherwise"
+}
+leave laptop eth0 "" 203.0.113.50 tcp:80 "deny -"
+leave laptop wg0 "" 203.0.113.50 tcp:80 "allow -"
+leave laptop eth0 "" 203.0.113.50 tcp:443 "allow 14"
+leave laptop wlan0 "" 203.0.113.50 tcp:443 "deny -"
+leave laptop eth0 "" 203.0.113.8 tcp:443 "deny -"
+leave laptop wlan0 "--outside" 198.51.100.9 tcp:22 "allow 13"
+leave laptop wlan0 "" 198.51.100.9 tcp:22 "deny -"
+leave laptop wlan0 "--outside" 198.51.101.9 tcp:22 "deny -"
+leave laptop wlan0 "" 203.0.113.1 udp:123 "allow 13"
+leave laptop wlan0 "" fd00:ec2::254 tcp:80 "allow 13"
+leave laptop wlan0 "" fe80::1 tcp:445 "allow 13"
+leave laptop wlan0 "--outside" 192.168.1.7 tcp:445 "allow 13"
+leave laptop wlan0 "" 192.168.1.7 tcp:2049 "allow 13"
+leave laptop eth0 "" 203.0.113.1 icmp:8 "deny -"
+leave laptop eth0 "--cgroup /system.slice/chrony.service" 203.0.113.1 icmp:8 "allow 15"
+leave laptop eth0 "--cgroup /system.slice/chrony.service/sub" 203.0.113.1 icmp:8 "allow 15"
+leave laptop eth0 "--cgroup /system.slice/chrony.service2" 203.0.113.1 icmp:8 "deny -"
+leave laptop eth0 "--outside --user 123" 198.51.100.9 tcp:9100 "allow 16"
+leave laptop eth0 "--outside --user 124" 198.51.100.9 tcp:9100 "deny -"
+# Lookups: to the nameservers, by their devices; by the tunnel neither.
+leave laptop wg0 "" 8.8.8.8 udp:53 "deny 29"
+leave laptop wg0 "" 2001:db8::1 tcp:853 "deny 29"
+leave laptop eth0 "" 224.0.0.251 udp:5353 "deny 29"
+leave laptop eth0 "" ff02::1:3 udp:5355 "deny 29"
+leave laptop eth0 "" 192.168.1.255 udp:137 "deny 29"
+leave laptop eth0 "" 192.168.1.20 udp:53 "deny 29"
+leave laptop wg0 "" 100.64.0.53 udp:53 "allow -"
+leave laptop eth0 "" 100.64.0.53 udp:53 "deny -"
+leave laptop wg0 "" 9.9.9.9 tcp:853 "allow -"
+leave laptop eth0 "" 9.9.9.9 tcp:853 "deny 29"
+leave laptop eth0 "" 192.168.1.1 udp:53 "allow 29"
+leave laptop wlan0 "" 192.168.1.1 udp:53 "deny 29"
+leave laptop wlan0 "" 2001:db8::53 udp:53 "allow 29"
+leave laptop eth0 "" 2001:db8::53 udp:53 "deny 29"
+# HTTPS of resolvers
+leave laptop wg0 "" 9.9.9.9 tcp:443 "allow -"
+leave laptop eth0 "" 9.9.9.9 tcp:443 "deny 29"
+leave laptop wg0 "" 149.112.112.112 udp:443 "deny 29"
+leave laptop wg0 "" 2001:db8:d0::7 tcp:443 "deny 29"
+leave laptop wg0 "" 1.1.1.1 tcp:443 "allow -"
+# Another node: no tunnel guard; and the one that resolves has none.
+leave phone eth0 "" 203.0.113.50 tcp:80 "allow -"
+leave phone wg-home "" 8.8.8.8 udp:53 "deny 29"
+leave dns wg0 "" 8.8.8.8 udp:53 "allow -"
+yes "a sentence" explain --leaving eth0 192.168.1.1 udp:53 --file "$guarded" --node laptop
+like "$(said out)" "^eth0 → 192.168.1.1  udp:53: may leave$" "says by which device"
+yes "the circumstances are told" explain --leaving eth0 --user 0 --cgroup /system.slice/cups.service/x \
+	printer tcp:631 --file "$guarded" --node laptop --json
+json '[.leaving, .user, .cgroup, .outside, .tunnel, .scope]' \
+	'["eth0",0,"/system.slice/cups.service/x",false,false,"everything"]' "as they were asked"
+json '.answers[0] | [.destinationName, .rule.guard, (.shadows | length)]' '["printer",true,1]' \
+	"with the rule, and what it shadows"
+misuse "go with --leaving" "circumstances of another packet" explain ada gate --user 3 --file "$office" --node gate
+misuse "takes DST" "three words" explain --leaving eth0 ada gate tcp:22 --file "$office" --node gate
+misuse "needs more" "one word" explain gate --file "$office" --node gate
+misuse "--user is 'root'" "a user by name" explain --leaving eth0 --user root gate --file "$office" --node gate
+
 # --- what cannot be asked ---------------------------------------------------
 ask() { misuse "$1" "$2" explain "${@:3}" --file "$office" --node gate; }
 ask "'carol' is neither" "an unknown name" carol gate tcp:22

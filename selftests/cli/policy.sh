@@ -41,12 +41,11 @@ no "nothing.bundle: empty: not a bundle, nor a policy source$" "is no bundle eit
 yes "an honest one" policy check "$office" --json
 json .warnings '[]' "asks for nothing that is not done"
 for wish in \
-	'guard": {"scope": "everything"}|guard.scope is everything' \
-	'guard": {"allow": ["ntp"]}|guard.allow has no effect' \
+	'guard": {"allow": ["ntp"]}|guard.allow has no effect in the scope tunnels' \
 	'guard": {"lastResort": [{"src": ["*"], "dst": ["*"], "ip": ["tcp:22"]}]}|guard.lastResort has no effect' \
-	'nodes": {"x": {"addresses": ["10.0.0.1"], "guard": {"scope": "everything"}}}|guard.scope is everything' \
+	'nodes": {"x": {"addresses": ["10.0.0.1"], "guard": {"allow": ["lan"]}}}|guard.allow has no effect in the scope tunnels' \
 	'exit": {"nodes": []}|exit has no effect' \
-	'dns": {"guard": true}|dns.guard has no effect'; do
+	'dns": {"guard": true}|dns.guard in the scope tunnels holds lookups that come or leave by a tunnel'; do
 	echo "{\"${wish%%|*}}" >wish.hujson
 	yes "what is asked for and not done: ${wish##*|}" policy check wish.hujson --json
 	is "$(jq -r '.warnings | join("|")' out | cut -d: -f1)" "${wish##*|}" "JSON warns"
@@ -64,6 +63,9 @@ for rule in '["a@example.org"]' '["group:g"]' '["tag:t"]' '["autogroup:member"]'
 done
 echo '{"grants": [{"src": ["10.0.0.1"], "dst": ["*"], "ip": ["*"]}]}' >literal.hujson
 is "$(json_warnings literal.hujson)" "" "addresses need no nodes"
+echo '{"grants": [{"src": ["10.0.0.1"], "dst": ["*"], "ip": ["*"]}], "dns": {"guard": true},
+	"guard": {"scope": "everything", "allow": ["ntp"]}}' >guarded.hujson
+is "$(json_warnings guarded.hujson)" "" "what is asked for of the guard is done"
 echo '{}' >empty.hujson
 is "$(json_warnings empty.hujson)" "nothing is granted" "nothing at all"
 echo '{"nodes": {"a": {"addresses": ["10.0.0.1"]}}, "deny": [{"src": ["*"], "dst": ["a"]}]}' >denied.hujson
@@ -137,10 +139,10 @@ ahead=$(($(date +%s) + 40 * 86400))
 misuse "more than a day ahead.*--force" "nothing is issued far in the future" policy sign \
 	"$office" --key policy.key --network home --issued "@$ahead" -o x
 not_ok "and nothing is written" test -e x
-echo '{"guard": {"scope": "everything"}, "nodes": {"a": {"addresses": ["10.0.0.1"]}}}' >wish.hujson
+echo '{"dns": {"guard": true}, "nodes": {"a": {"addresses": ["10.0.0.1"]}}}' >wish.hujson
 yes "a policy that asks for more is signed" policy sign wish.hujson --key policy.key \
 	--network home -o wish --json
-like "$(jq -r '.warnings[0]' out)" "guard.scope is everything" "and the signer is told"
+like "$(jq -r '.warnings[0]' out)" "dns.guard in the scope tunnels" "and the signer is told"
 misuse "not a duration" "a bad duration" policy sign "$office" --key policy.key \
 	--network home -o x --lifetime 3
 misuse "not a time" "a bad time" policy sign "$office" --key policy.key --network home \

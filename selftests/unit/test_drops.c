@@ -212,6 +212,80 @@ static void test_way(void **state)
 		assert_string_equal(drop_way(&cases[i].event, text), cases[i].way);
 }
 
+/* Frames without IP: no address is made up, in words and in JSON. */
+static void test_frames(void **state)
+{
+	static const struct {
+		uint16_t ethertype;
+		const char *text;
+	} cases[] = {
+		{ 0x0806, "ARP" }, { 0x88cc, "EtherType 0x88cc" }, { 0x0800, "IPv4" },
+		{ 0x888e, "EAPOL" }, { 0, "a frame that is not understood" },
+	};
+	char text[3 * DESCRIBE_TEXT + 32];
+	struct live live = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct ml_kernel_event event = { .ethertype = cases[i].ethertype };
+
+		assert_string_equal(packet_text(&live, &event, text), cases[i].text);
+		event.family = AF_INET;
+		assert_string_equal(packet_text(&live, &event, text), "x → x  x");
+	}
+}
+
+/* What drop_json() says of @event; the caller drops it. */
+static json_t *json_of(const struct ml_kernel_event *event)
+{
+	struct live live = { 0 };
+	struct ml_output *out;
+	size_t length;
+	json_t *json;
+	char *text;
+	FILE *stream = open_memstream(&text, &length);
+
+	assert_non_null(stream);
+	out = ml_output_open(stream, true);
+	drop_json(out, &live, event);
+	ml_output_close(out);
+	fclose(stream);
+	json = json_loads(text, 0, NULL);
+	assert_non_null(json);
+	free(text);
+	return json;
+}
+
+static void test_frames_in_json(void **state)
+{
+	static const char *const absent[] = {
+		"family", "source", "sourceName", "destination", "destinationName", "protocol",
+		"sourcePort", "selector", "service",
+	};
+	struct ml_kernel_event event = {
+		.hook = MERLON_HOOK_EGRESS, .ethertype = 0x88cc, .device_out = "eth0",
+	};
+	json_t *json = json_of(&event);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(absent) / sizeof(absent[0]); i++) {
+		assert_non_null(json_object_get(json, absent[i]));
+		assert_true(json_is_null(json_object_get(json, absent[i])));
+	}
+	assert_int_equal(json_integer_value(json_object_get(json, "ethertype")), 0x88cc);
+	assert_string_equal(json_string_value(json_object_get(json, "deviceOut")), "eth0");
+	json_decref(json);
+	event.family = AF_INET6;
+	event.protocol = IPPROTO_UDP;
+	event.ethertype = 0;
+	json = json_of(&event);
+	assert_string_equal(json_string_value(json_object_get(json, "family")), "ipv6");
+	assert_string_equal(json_string_value(json_object_get(json, "service")), "x");
+	assert_int_equal(json_integer_value(json_object_get(json, "protocol")), 17);
+	assert_true(json_is_null(json_object_get(json, "ethertype")));
+	json_decref(json);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -219,6 +293,8 @@ int main(void)
 		cmocka_unit_test(test_lost_in_text),
 		cmocka_unit_test(test_replies),
 		cmocka_unit_test(test_way),
+		cmocka_unit_test(test_frames),
+		cmocka_unit_test(test_frames_in_json),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

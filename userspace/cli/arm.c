@@ -7,6 +7,7 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "circumstances.h"
 #include "commands.h"
 #include "control.h"
 #include "describe.h"
@@ -122,6 +123,37 @@ static int check_rule(const struct live *live, const struct session *session,
 	return refuse_cut(session, why, error);
 }
 
+/*
+ * Do its answers leave beside the tunnel? As far as the bundle in force says:
+ * what a user or a control group alone may is not counted on.
+ */
+static bool is_let_out(const struct live *live, const struct session *session)
+{
+	const struct ml_guard *guard = live->ruleset ? live->ruleset->guard : NULL;
+	const struct ml_leaving leaving = { .device = session->way, .outside = true };
+	struct ml_packet packet = {
+		.family = session->family, .protocol = 6, .selector = session->server_port,
+	};
+	size_t winner;
+
+	if (!guard)
+		return false;
+	memcpy(packet.destination, session->client, 16);
+	ml_leaving_source(guard, &leaving, &packet);
+	ml_ruleset_match(&guard->rules, &packet, &winner, NULL, NULL);
+	return winner != SIZE_MAX && guard->rules.rules[winner].action == MERLON_ACTION_ALLOW;
+}
+
+static int check_beside(const struct live *live, const struct plan *plan,
+			const struct session *session, struct ml_error *error)
+{
+	if (plan->scope != MERLON_SCOPE_EVERYTHING || is_let_out(live, session))
+		return 0;
+	return refuse_cut(session, live->ruleset ?
+			  "it does not come by a tunnel, and no allowance of the guard lets its answers out (as ssh-from:PREFIX does)" :
+			  "it does not come by a tunnel, and what the policy allows is not known", error);
+}
+
 static int check_session(const struct live *live, const struct plan *plan,
 			 struct ml_error *error)
 {
@@ -131,8 +163,7 @@ static int check_session(const struct live *live, const struct plan *plan,
 	if (!session_find(&session))
 		return 0;
 	if (!*session.device)
-		return plan->scope == MERLON_SCOPE_EVERYTHING ?
-			       refuse_cut(&session, "it does not come by a tunnel", error) : 0;
+		return check_beside(live, plan, &session, error);
 	tunnel = live->ruleset ? tunnel_find(live, session.device) : NULL;
 	if (tunnel && tunnel->ignored)
 		return 0;

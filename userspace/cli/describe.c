@@ -39,14 +39,29 @@ static json_t *sets_json(const struct ml_ruleset *ruleset, const uint32_t *sets,
 	return array;
 }
 
+bool describe_is_guard(const struct ml_ruleset *ruleset, const struct ml_rule *rule)
+{
+	const struct ml_guard *guard = ruleset->guard;
+
+	return guard && rule >= guard->rules.rules &&
+	       rule < guard->rules.rules + guard->rules.rule_count;
+}
+
+/* Whose sets a rule's numbers are of: the ruleset's, or its guard's. */
+static const struct ml_ruleset *home_of(const struct ml_ruleset *ruleset,
+					const struct ml_rule *rule)
+{
+	return describe_is_guard(ruleset, rule) ? &ruleset->guard->rules : ruleset;
+}
+
 char *describe_sources(const struct ml_ruleset *ruleset, const struct ml_rule *rule)
 {
-	return sets_text(ruleset, rule->sources, rule->source_count);
+	return sets_text(home_of(ruleset, rule), rule->sources, rule->source_count);
 }
 
 char *describe_destinations(const struct ml_ruleset *ruleset, const struct ml_rule *rule)
 {
-	return sets_text(ruleset, rule->destinations, rule->destination_count);
+	return sets_text(home_of(ruleset, rule), rule->destinations, rule->destination_count);
 }
 
 static json_t *services_json(const struct ml_service_range *services, size_t count)
@@ -80,11 +95,12 @@ json_t *describe_rule(const struct ml_ruleset *ruleset, const struct ml_rule *ru
 
 	json_object_set_new(object, "id", ml_output_id(rule->id));
 	json_object_set_new(object, "action", json_string(ml_action_name(rule->action)));
+	json_object_set_new(object, "guard", json_boolean(describe_is_guard(ruleset, rule)));
 	json_object_set_new(object, "line", json_integer(rule->line));
 	json_object_set_new(object, "sources",
-			    sets_json(ruleset, rule->sources, rule->source_count));
+			    sets_json(home_of(ruleset, rule), rule->sources, rule->source_count));
 	json_object_set_new(object, "destinations",
-			    sets_json(ruleset, rule->destinations, rule->destination_count));
+			    sets_json(home_of(ruleset, rule), rule->destinations, rule->destination_count));
 	json_object_set_new(object, "services",
 			    services_json(rule->services, rule->service_count));
 	json_object_set_new(object, "text", ml_output_text(rule->text));

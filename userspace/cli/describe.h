@@ -14,7 +14,10 @@ char *describe_destinations(const struct ml_ruleset *ruleset, const struct ml_ru
 /* "icmp:*, tcp:22" */
 char *describe_services(const struct ml_service_range *services, size_t count);
 
-/* {"id", "action", "line", "sources", "destinations", "services", "text"} */
+/* Is it one of the guard's? Then its sources are circumstances. */
+bool describe_is_guard(const struct ml_ruleset *ruleset, const struct ml_rule *rule);
+
+/* {"id", "action", "guard", "line", "sources", "destinations", "services", "text"} */
 json_t *describe_rule(const struct ml_ruleset *ruleset, const struct ml_rule *rule);
 
 #define DESCRIBE_TEXT 128

@@ -2,6 +2,7 @@
 /* drops: what was denied, and why; as it happens with --follow. */
 #include <errno.h>
 #include <inttypes.h>
+#include <linux/if_ether.h>
 #include <netinet/icmp6.h>
 #include <netinet/in.h>
 #include <netinet/ip_icmp.h>
@@ -38,36 +39,56 @@ static void now_text(char buffer[static UNITS_TEXT], bool whole)
 	snprintf(buffer + n, UNITS_TEXT - n, ".%03ld%s", now.tv_nsec / 1000000, whole ? "Z" : "");
 }
 
+/* A string, or null where there is no packet of IP to speak of. */
+static json_t *known(bool is_known, const char *text)
+{
+	return is_known ? ml_output_text(text) : json_null();
+}
+
+static json_t *number(bool is_known, unsigned int value)
+{
+	return is_known ? json_integer(value) : json_null();
+}
+
+static void end_json(struct ml_output *out, const char *key, const char *name_key,
+		     const struct live *live, uint8_t family, const uint8_t *address)
+{
+	ml_output_value(out, key, family ? describe_address_json(family, address) : json_null());
+	ml_output_value(out, name_key, known(family, family ?
+					     describe_name(live->ruleset, family, address) : NULL));
+}
+
+static void packet_json(struct ml_output *out, const struct live *live,
+			const struct ml_kernel_event *event)
+{
+	char service[DESCRIBE_TEXT] = "";
+	bool ip = event->family;
+
+	if (ip)
+		describe_service(event->protocol, event->selector, service);
+	ml_output_value(out, "ethertype", number(event->ethertype, event->ethertype));
+	ml_output_value(out, "family", known(ip, event->family == AF_INET ? "ipv4" : "ipv6"));
+	end_json(out, "source", "sourceName", live, event->family, event->source);
+	end_json(out, "destination", "destinationName", live, event->family, event->destination);
+	ml_output_value(out, "protocol", number(ip, event->protocol));
+	ml_output_value(out, "sourcePort",
+			number(ip && has_ports(event->protocol), event->source_port));
+	ml_output_value(out, "selector", number(ip, event->selector));
+	ml_output_value(out, "service", known(ip, service));
+}
+
 static void drop_json(struct ml_output *out, const struct live *live,
 		      const struct ml_kernel_event *event)
 {
-	char service[DESCRIBE_TEXT];
-
 	ml_output_value(out, "reason", json_string(ml_reason_name(event->reason)));
 	ml_output_value(out, "hook", json_string(ml_hook_name(event->hook)));
 	ml_output_value(out, "action", json_string(ml_action_name(event->action)));
 	ml_output_value(out, "observed", json_boolean(event->observed));
-	ml_output_value(out, "family", json_string(event->family == AF_INET ? "ipv4" : "ipv6"));
-	ml_output_value(out, "source", describe_address_json(event->family, event->source));
-	ml_output_value(out, "sourceName",
-			ml_output_text(describe_name(live->ruleset, event->family, event->source)));
-	ml_output_value(out, "destination",
-			describe_address_json(event->family, event->destination));
-	ml_output_value(out, "destinationName",
-			ml_output_text(describe_name(live->ruleset, event->family,
-						     event->destination)));
-	ml_output_value(out, "protocol", json_integer(event->protocol));
-	ml_output_value(out, "sourcePort", has_ports(event->protocol) ?
-			json_integer(event->source_port) : json_null());
-	ml_output_value(out, "selector", json_integer(event->selector));
-	ml_output_value(out, "service", json_string(describe_service(event->protocol,
-								    event->selector, service)));
+	packet_json(out, live, event);
 	ml_output_value(out, "reply", json_boolean(event->reply));
 	ml_output_value(out, "length", json_integer(event->length));
-	ml_output_value(out, "deviceIn", *event->device_in ?
-			ml_output_text(event->device_in) : json_null());
-	ml_output_value(out, "deviceOut", *event->device_out ?
-			ml_output_text(event->device_out) : json_null());
+	ml_output_value(out, "deviceIn", known(*event->device_in, event->device_in));
+	ml_output_value(out, "deviceOut", known(*event->device_out, event->device_out));
 	ml_output_value(out, "rule", live_rule_json(live, event->rule_id));
 	ml_output_value(out, "suppressed", json_integer((json_int_t)event->suppressed));
 }
@@ -116,10 +137,44 @@ static const char *drop_way(const struct ml_kernel_event *event, char buffer[sta
 	return buffer;
 }
 
+/* What a frame holds that has no addresses of IP. */
+static const char *frame_text(uint16_t ethertype, char buffer[static DESCRIBE_TEXT])
+{
+	static const struct {
+		uint16_t ethertype;
+		const char *name;
+	} names[] = {
+		{ ETH_P_IP, "IPv4" }, { ETH_P_IPV6, "IPv6" }, { ETH_P_ARP, "ARP" },
+		{ ETH_P_PAE, "EAPOL" }, { ETH_P_PPP_DISC, "PPPoE" }, { ETH_P_PPP_SES, "PPPoE" },
+		{ 0, "a frame that is not understood" },
+	};
+
+	snprintf(buffer, DESCRIBE_TEXT, "EtherType 0x%04x", ethertype);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (names[i].ethertype == ethertype)
+			snprintf(buffer, DESCRIBE_TEXT, "%s", names[i].name);
+	return buffer;
+}
+
+/* "laptop (10.0.0.2) → 192.0.2.1  tcp:22", or "ARP" */
+static const char *packet_text(const struct live *live, const struct ml_kernel_event *event,
+			       char buffer[static 3 * DESCRIBE_TEXT + 32])
+{
+	char from[DESCRIBE_TEXT], to[DESCRIBE_TEXT], service[DESCRIBE_TEXT + 16];
+
+	if (!event->family)
+		return frame_text(event->ethertype, buffer);
+	snprintf(buffer, 3 * DESCRIBE_TEXT + 32, "%s → %s  %s",
+		 describe_address(live->ruleset, event->family, event->source, from),
+		 describe_address(live->ruleset, event->family, event->destination, to),
+		 drop_service(event, service));
+	return buffer;
+}
+
 static void drop_text(struct ml_output *out, const struct live *live,
 		      const struct ml_kernel_event *event)
 {
-	char from[DESCRIBE_TEXT], to[DESCRIBE_TEXT], service[DESCRIBE_TEXT + 16], why[80];
+	char packet[3 * DESCRIBE_TEXT + 32], why[80];
 	char when[UNITS_TEXT], way[48], more[64] = "";
 
 	now_text(when, false);
@@ -127,13 +182,10 @@ static void drop_text(struct ml_output *out, const struct live *live,
 	if (event->suppressed)
 		snprintf(more, sizeof(more), "  (%" PRIu64 " before it not shown)",
 			 event->suppressed);
-	ml_output_say(out, event->observed ? ML_WARN : ML_BAD,
-		      "%s  %s  %s → %s  %s  %s  %s%s", when,
+	ml_output_say(out, event->observed ? ML_WARN : ML_BAD, "%s  %s  %s  %s  %s%s", when,
 		      event->observed ? "would drop" :
 		      event->action == MERLON_ACTION_REJECT ? "rejected" : "dropped",
-		      describe_address(live->ruleset, event->family, event->source, from),
-		      describe_address(live->ruleset, event->family, event->destination, to),
-		      drop_service(event, service), drop_way(event, way), why, more);
+		      packet_text(live, event, packet), drop_way(event, way), why, more);
 }
 
 static void state_tell(struct ml_output *out, const struct ml_kernel_status *status)

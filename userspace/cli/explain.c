@@ -9,6 +9,7 @@
 #include "commands.h"
 #include "daemon.h"
 #include "describe.h"
+#include "leaving.h"
 #include "live.h"
 #include "packet.h"
 #include "source.h"
@@ -278,7 +279,7 @@ static int explain(struct cli *cli, struct judge *judge, const struct question *
 	return allowed == question->count ? 0 : 1;
 }
 
-static int explain_run(struct cli *cli)
+static int classifier_run(struct cli *cli)
 {
 	struct question question = { 0 };
 	struct ml_error error;
@@ -300,21 +301,43 @@ static int explain_run(struct cli *cli)
 	return code ? CLI_NO : CLI_YES;
 }
 
+/* What is said of a packet that leaves is not said of another. */
+static bool names_circumstances(const struct cli *cli)
+{
+	return cli_option(cli, "user") || cli_option(cli, "cgroup") || cli_option(cli, "outside");
+}
+
+static int explain_run(struct cli *cli)
+{
+	if (cli_option(cli, "leaving"))
+		return leaving_run(cli);
+	if (names_circumstances(cli))
+		return cli_failf(cli, "--user, --cgroup and --outside go with --leaving DEVICE");
+	if (!cli_operand(cli, 1))
+		return cli_failf(cli, "'merlon explain' needs more: usage: merlon explain [options] SRC DST [SERVICE]");
+	return classifier_run(cli);
+}
+
 static const struct cli_option explain_options[] = {
 	{ "file", 'f', "FILE", "ask a bundle or a policy source, not the kernel" },
 	{ "node", 'n', "NODE", "with --file: as this node judges" },
 	{ "verbose", 'v', NULL, "show the classes too" },
+	{ "leaving", 'l', "DEVICE", "ask the guard of the bundle in force: DST [SERVICE], by this device" },
+	{ "user", 'u', "N", "with --leaving: sent by this user" },
+	{ "cgroup", 'c', "PATH", "with --leaving: sent from this control group, as /system.slice/x.service" },
+	{ "outside", 0, NULL, "with --leaving: of a connection from there; SERVICE is the one here" },
 	LIVE_OPTIONS,
 	{ 0 },
 };
 
 const struct cli_command cli_explain = {
-	.name = "explain", .operands = "SRC DST [SERVICE]", .least = 2, .most = 3,
+	.name = "explain", .operands = "SRC DST [SERVICE]", .least = 1, .most = 3,
 	.summary = "say what becomes of a packet, and which rule says so",
 	.notes = "SRC and DST are addresses, or names that the policy knows; a name is asked about\n"
 		 "in each family that both have. SERVICE is tcp:22, udp:53, icmp:8,\n"
 		 "icmp:echo-request (the default), or a protocol without ports, as gre or 22:*. Nothing is\n"
-		 "counted.",
+		 "counted. With --leaving: DST [SERVICE], and what the guard says. What WireGuard sends, and\n"
+		 "what links need (ARP, neighbours, DHCP), is not asked about: it may leave.",
 	.options = explain_options,
 	.run = explain_run,
 };

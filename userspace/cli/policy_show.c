@@ -11,7 +11,6 @@
 #include "generation.h"
 #include "kernel.h"
 #include "source.h"
-#include "strict.h"
 #include "units.h"
 
 static const struct ml_column rule_columns[] = {
@@ -59,20 +58,32 @@ static int by_line(const void *a, const void *b)
 	return (*x)->id < (*y)->id ? -1 : 1;
 }
 
-/* As the author wrote them, not as the kernel has them. */
-static void rules_table(struct ml_output *out, const struct ml_ruleset *ruleset)
+/* As the author wrote them, not as the kernel has them; @of: @ruleset or its guard's rules. */
+static void rules_table(struct ml_output *out, const char *key, const struct ml_ruleset *ruleset,
+			const struct ml_ruleset *of)
 {
-	const struct ml_rule **order = calloc(ruleset->rule_count + 1, sizeof(*order));
+	const struct ml_rule **order = calloc(of->rule_count + 1, sizeof(*order));
 
-	ml_output_table(out, "rules", rule_columns, 7);
-	for (size_t i = 0; order && i < ruleset->rule_count; i++)
-		order[i] = &ruleset->rules[i];
+	ml_output_table(out, key, rule_columns, 7);
+	for (size_t i = 0; order && i < of->rule_count; i++)
+		order[i] = &of->rules[i];
 	if (order)
-		qsort(order, ruleset->rule_count, sizeof(*order), by_line);
-	for (size_t i = 0; order && i < ruleset->rule_count; i++)
+		qsort(order, of->rule_count, sizeof(*order), by_line);
+	for (size_t i = 0; order && i < of->rule_count; i++)
 		rule_row(out, ruleset, order[i]);
 	ml_output_table_end(out);
 	free(order);
+}
+
+static void guard_table(struct ml_output *out, const struct ml_ruleset *ruleset)
+{
+	if (!ruleset->guard) {
+		ml_output_value(out, "guard", json_null());
+		return;
+	}
+	ml_output_say(out, ML_PLAIN, "%s", "");
+	ml_output_say(out, ML_PLAIN, "The guard, of what leaves:");
+	rules_table(out, "guard", ruleset, &ruleset->guard->rules);
 }
 
 static void count_field(struct ml_output *out, const char *key, const char *label,
@@ -86,6 +97,7 @@ static void image_fields(struct ml_output *out, const struct sheet *sheet)
 	const struct merlon_view *view = &sheet->judge.view;
 	uint8_t digest[32];
 	char size[UNITS_TEXT];
+	size_t memory;
 
 	crypto_hash_sha256(digest, sheet->image, sheet->length);
 	ml_output_object(out, "image");
@@ -102,10 +114,11 @@ static void image_fields(struct ml_output *out, const struct sheet *sheet)
 		    view->count[MERLON_SECTION_HOSTS6]);
 	count_field(out, "nets", "nets", view->count[MERLON_SECTION_NETS4] +
 		    view->count[MERLON_SECTION_NETS6]);
-	ml_output_field(out, "tableBytes",
-			json_integer((json_int_t)merlon_tables_bytes(sheet->judge.tables)),
-			"in the kernel", ML_PLAIN, "%s",
-			units_bytes_format(merlon_tables_bytes(sheet->judge.tables), size));
+	memory = merlon_tables_bytes(sheet->judge.tables);
+	if (sheet->judge.guard)
+		memory += merlon_tables_bytes(sheet->judge.guard);
+	ml_output_field(out, "tableBytes", json_integer((json_int_t)memory), "in the kernel",
+			ML_PLAIN, "%s", units_bytes_format(memory, size));
 	ml_output_end(out);
 }
 
@@ -128,31 +141,16 @@ static void bundle_fields(struct ml_output *out, const struct source *source)
 	ml_output_end(out);
 }
 
-/* The node's part of the bundle, without what the image says already. */
-static int config_read(const struct source *source, const char *node, json_t **ret,
-		       struct ml_error *error)
-{
-	json_t *leaf;
-	int code;
-
-	if (source->policy)
-		return ml_policy_node_json(source->policy, node, ret, error);
-	code = ml_strict_load(source->bundle.leaf.data, source->bundle.leaf.length, "leaf",
-			      &leaf, error);
-	if (code)
-		return code;
-	*ret = json_incref(json_object_get(leaf, "config"));
-	json_decref(leaf);
-	return 0;
-}
-
-/* What stands for a value in one line: itself, or the names in a list. */
+/* What stands for a value in one line: itself, or what an object is named by. */
 static const char *value_text(const json_t *value)
 {
-	const json_t *name = json_object_get(value, "name");
+	static const char *const keys[] = { "name", "node", "address" };
+	const json_t *name = NULL;
 
-	if (!name)
-		name = json_object_get(value, "node");
+	for (size_t i = 0; !name && i < sizeof(keys) / sizeof(keys[0]); i++)
+		name = json_object_get(value, keys[i]);
+	if (!name && json_object_get(value, "dst"))
+		return "rules of its own";
 	return json_string_value(json_is_object(value) ? name : value);
 }
 
@@ -175,19 +173,29 @@ static void config_list(struct ml_output *out, const char *key, const json_t *li
 	ml_output_field(out, NULL, NULL, key, ML_PLAIN, "%s", text);
 }
 
+static void config_text(struct ml_output *out, const char *key, const json_t *value)
+{
+	if (json_is_array(value) && json_array_size(value))
+		config_list(out, key, value);
+	else if (json_is_string(value))
+		ml_output_field(out, NULL, NULL, key, ML_PLAIN, "%s", json_string_value(value));
+}
+
+/* Of the objects, what the guard is made of. */
 static void config_fields(struct ml_output *out, json_t *config)
 {
+	const json_t *dns = json_object_get(config, "dns");
 	const char *key;
 	json_t *value;
 
 	ml_output_value(out, "config", json_incref(config));
-	json_object_foreach(config, key, value) {
-		if (json_is_array(value) && json_array_size(value))
-			config_list(out, key, value);
-		else if (json_is_string(value))
-			ml_output_field(out, NULL, NULL, key, ML_PLAIN, "%s",
-					json_string_value(value));
-	}
+	json_object_foreach(config, key, value)
+		config_text(out, key, value);
+	config_text(out, "allow", json_object_get(json_object_get(config, "allowances"), "allow"));
+	config_text(out, "nameservers", json_object_get(dns, "nameservers"));
+	if (json_is_true(json_object_get(dns, "guard")))
+		ml_output_field(out, NULL, NULL, "DNS guard", ML_PLAIN,
+				"lookups go to the nameservers alone");
 }
 
 static int show(struct cli *cli, const struct source *source)
@@ -200,7 +208,7 @@ static int show(struct cli *cli, const struct source *source)
 
 	if (source_choose(source, cli_option(cli, "node"), &node, &error))
 		return cli_fail(cli, &error);
-	if (config_read(source, node, &config, &error) ||
+	if (source_config(source, node, &config, &error) ||
 	    sheet_open(source, node, &sheet, &error)) {
 		json_decref(config);
 		return cli_judge(cli, &error);
@@ -214,7 +222,8 @@ static int show(struct cli *cli, const struct source *source)
 	config_fields(out, config);
 	image_fields(out, &sheet);
 	ml_output_say(out, ML_PLAIN, "%s", "");
-	rules_table(out, &sheet.ruleset);
+	rules_table(out, "rules", &sheet.ruleset, &sheet.ruleset);
+	guard_table(out, &sheet.ruleset);
 	sheet_close(&sheet);
 	json_decref(config);
 	return CLI_YES;

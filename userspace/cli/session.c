@@ -111,8 +111,9 @@ static void device_find(struct session *session)
 	char device[IF_NAMESIZE];
 	bool wireguard = false;
 
-	if (!route_device(session->family, session->client, device, NULL) &&
-	    !route_is_wireguard(device, &wireguard, NULL) && wireguard) {
+	if (!route_device(session->family, session->client, device, NULL))
+		strcpy(session->way, device);
+	if (*session->way && !route_is_wireguard(device, &wireguard, NULL) && wireguard) {
 		strcpy(session->device, device);
 		return;
 	}

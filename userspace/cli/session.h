@@ -13,6 +13,7 @@ struct session {
 	uint8_t client[16], server[16];	/* network byte order */
 	uint16_t client_port, server_port;
 	char device[IF_NAMESIZE];	/* the WireGuard device that it runs through, or "" */
+	char way[IF_NAMESIZE];		/* the device by which its answers leave, or "" */
 };
 
 /**

@@ -10,6 +10,7 @@
 #include "file.h"
 #include "peek.h"
 #include "rules.h"
+#include "strict.h"
 
 /* An error of a bundle does not know which file the bytes came from. */
 static int with_path(int code, const char *path, struct ml_error *error)
@@ -144,6 +145,23 @@ int source_choose(const struct source *source, const char *node, const char **re
 			   "say which node with --node; there are: %s", names);
 }
 
+int source_config(const struct source *source, const char *node, json_t **ret,
+		  struct ml_error *error)
+{
+	json_t *leaf;
+	int code;
+
+	if (source->policy)
+		return ml_policy_node_json(source->policy, node, ret, error);
+	code = ml_strict_load(source->bundle.leaf.data, source->bundle.leaf.length, "leaf",
+			      &leaf, error);
+	if (code)
+		return code;
+	*ret = json_incref(json_object_get(leaf, "config"));
+	json_decref(leaf);
+	return 0;
+}
+
 static int fault_error(const struct source *source, const char *node, int code,
 		       const struct merlon_fault *fault, struct ml_error *error)
 {
@@ -198,7 +216,7 @@ void sheet_close(struct sheet *sheet)
 	memset(sheet, 0, sizeof(*sheet));
 }
 
-const struct ml_rule *ruleset_rule(const struct ml_ruleset *ruleset, uint64_t id)
+static const struct ml_rule *rule_find(const struct ml_ruleset *ruleset, uint64_t id)
 {
 	size_t low = 0, high = ruleset->rule_count;
 
@@ -213,6 +231,13 @@ const struct ml_rule *ruleset_rule(const struct ml_ruleset *ruleset, uint64_t id
 	if (low < ruleset->rule_count && ruleset->rules[low].id == id)
 		return &ruleset->rules[low];
 	return NULL;
+}
+
+const struct ml_rule *ruleset_rule(const struct ml_ruleset *ruleset, uint64_t id)
+{
+	const struct ml_rule *rule = rule_find(ruleset, id);
+
+	return rule || !ruleset->guard ? rule : rule_find(&ruleset->guard->rules, id);
 }
 
 const struct ml_rule *sheet_rule(const struct sheet *sheet, uint32_t verdict)

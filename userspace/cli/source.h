@@ -44,6 +44,10 @@ const char *source_sheet_name(const struct source *source, size_t index);
 int source_choose(const struct source *source, const char *node, const char **ret,
 		  struct ml_error *error);
 
+/* The node's part of its bundle but for the image; caller owns it. */
+int source_config(const struct source *source, const char *node, json_t **ret,
+		  struct ml_error *error);
+
 struct sheet {
 	const char *node;		/* belongs to the source; NULL: a policy without nodes */
 	struct ml_ruleset ruleset;
@@ -59,6 +63,7 @@ void sheet_close(struct sheet *sheet);
 
 /* The rule of a verdict of @sheet's tables, or NULL: no rule speaks of it. */
 const struct ml_rule *sheet_rule(const struct sheet *sheet, uint32_t verdict);
+/* By its id, of the guard's rules, too. */
 const struct ml_rule *ruleset_rule(const struct ml_ruleset *ruleset, uint64_t id);
 
 #endif

@@ -233,7 +233,8 @@ static bool holds(const struct ml_kernel_status *status)
 /* The bundle in force, where it can be read. */
 static void warnings_part(struct cli *cli, const struct ml_kernel_status *status)
 {
-	const char *directory = cli_option(cli, "state-dir"), *text = NULL;
+	const char *directory = cli_option(cli, "state-dir"), *texts[WARNINGS_OF_LEAF];
+	size_t count = 0;
 	json_t *list = json_array();
 	struct ml_error ignored;
 	struct source source;
@@ -243,12 +244,12 @@ static void warnings_part(struct cli *cli, const struct ml_kernel_status *status
 	if (status->has_generation && !source_open(path, NULL, &source, &ignored)) {
 		if (!source.policy && !memcmp(source.bundle.image_digest, status->digest,
 					      sizeof(status->digest)))
-			text = warning_of_leaf(source.bundle.leaf);
+			count = warnings_of_leaf(source.bundle.leaf, status->scope, texts);
 		source_close(&source);
 	}
-	if (text) {
-		json_array_append_new(list, json_string(text));
-		ml_output_field(cli->output, NULL, NULL, "warning", ML_WARN, "%s", text);
+	for (size_t i = 0; i < count; i++) {
+		json_array_append_new(list, json_string(texts[i]));
+		ml_output_field(cli->output, NULL, NULL, "warning", ML_WARN, "%s", texts[i]);
 	}
 	ml_output_value(cli->output, "warnings", list);
 }

@@ -25,27 +25,40 @@ void warnings_of_policy(const struct cli *cli, const struct ml_policy *policy)
 	warnings_tell(cli, texts, count);
 }
 
-const char *warning_of_leaf(struct ml_bytes leaf)
+/* Who arms for tunnels alone has not what the policy asks for. */
+static bool asks_for_more(const json_t *config, enum merlon_scope armed)
 {
-	const char *scope;
+	const char *scope = json_string_value(json_object_get(config, "scope"));
+
+	return armed == MERLON_SCOPE_TUNNELS && scope && !strcmp(scope, "everything");
+}
+
+size_t warnings_of_leaf(struct ml_bytes leaf, enum merlon_scope armed,
+			const char *ret[static WARNINGS_OF_LEAF])
+{
+	const json_t *config, *allowances;
+	size_t count = 0;
 	json_t *json;
-	bool everything;
 
 	if (ml_strict_load(leaf.data, leaf.length, "leaf", &json, NULL))
-		return NULL;
-	scope = json_string_value(json_object_get(json_object_get(json, "config"), "scope"));
-	everything = scope && !strcmp(scope, "everything");
+		return 0;
+	config = json_object_get(json, "config");
+	allowances = json_object_get(config, "allowances");
+	if (asks_for_more(config, armed))
+		ret[count++] = "the policy asks for the scope everything, and armed is tunnels: merlon arm --scope everything";
+	if (json_array_size(json_object_get(allowances, "lastResort")))
+		ret[count++] = "guard.lastResort has no effect: once the policy has expired, this module lets nothing through the tunnels";
 	json_decref(json);
-	return everything ? "the policy asks for scope everything; this module guards tunnels" :
-			    NULL;
+	return count;
 }
 
 void warnings_of_bundle(const struct cli *cli, struct ml_bytes file)
 {
+	const char *texts[WARNINGS_OF_LEAF];
 	struct ml_bundle bundle;
-	const char *text = NULL;
+	size_t count = 0;
 
 	if (!bundle_peek(file, &bundle, NULL))
-		text = warning_of_leaf(bundle.leaf);
-	warnings_tell(cli, &text, text ? 1 : 0);
+		count = warnings_of_leaf(bundle.leaf, MERLON_SCOPE_UNSPEC, texts);
+	warnings_tell(cli, texts, count);
 }

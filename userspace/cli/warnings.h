@@ -3,6 +3,8 @@
 #ifndef CLI_WARNINGS_H
 #define CLI_WARNINGS_H
 
+#include <linux/merlon.h>
+
 #include "bundle.h"
 #include "cli.h"
 #include "policy.h"
@@ -10,9 +12,12 @@
 /* "warnings", a list of sentences, and a remark for each. */
 void warnings_of_policy(const struct cli *cli, const struct ml_policy *policy);
 
-/* The same of a node's bundle, of which the scope alone is looked at. */
+#define WARNINGS_OF_LEAF 2
+
+/* The same of a node's bundle: of what can be seen in its leaf. */
 void warnings_of_bundle(const struct cli *cli, struct ml_bytes file);
-/* NULL: nothing to warn of. */
-const char *warning_of_leaf(struct ml_bytes leaf);
+/* @armed: of this machine, or UNSPEC. Return: how many. */
+size_t warnings_of_leaf(struct ml_bytes leaf, enum merlon_scope armed,
+			const char *ret[static WARNINGS_OF_LEAF]);
 
 #endif

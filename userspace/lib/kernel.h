@@ -87,7 +87,9 @@ struct ml_kernel_event {
 	enum merlon_action action;
 	uint64_t rule_id;
 	bool observed, reply;
-	uint8_t family, protocol;
+	uint16_t ethertype;	/* of a frame; 0: not said, or not understood */
+	uint8_t family;		/* 0: not IP, and nothing that follows is known */
+	uint8_t protocol;
 	uint8_t source[16], destination[16];
 	uint16_t source_port, selector;
 	uint32_t length;

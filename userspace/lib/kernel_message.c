@@ -87,6 +87,7 @@ static void drop_from(const struct nlattr **table, struct ml_kernel_event *event
 	event->rule_id = ml_genl_u64(table[MERLON_A_RULE_ID]);
 	event->observed = table[MERLON_A_OBSERVED];
 	event->reply = table[MERLON_A_REPLY];
+	event->ethertype = ml_genl_u16(table[MERLON_A_ETHERTYPE]);
 	event->family = ml_genl_u8(table[MERLON_A_FAMILY]);
 	event->protocol = ml_genl_u8(table[MERLON_A_PROTOCOL]);
 	event->source_port = ml_genl_u16(table[MERLON_A_SOURCE_PORT]);

@@ -1,22 +1,24 @@
 // SPDX-License-Identifier: MIT
 /* What is valid, and will hardly do what its author wants. */
-#include <string.h>
-
 #include <linux/merlon.h>
 
 #include "policy_model.h"
 
 struct wishes {
-	bool everything, allow, last_resort;
+	bool allow_in_vain, lookups_beside, last_resort;
 };
 
-static void wishes_add(struct wishes *wishes, const struct policy_guard *guard)
+static void wishes_add(struct wishes *wishes, const struct ml_policy *policy,
+		       const struct policy_node *node)
 {
-	if (guard->scope && !strcmp(guard->scope->string.text, "everything"))
-		wishes->everything = true;
-	if (guard->allow && guard->allow->array.count)
-		wishes->allow = true;
-	if (guard->last_resort_rules.count)
+	const struct policy_guard guard = ml_policy_guard_of(policy, node);
+	bool everything = ml_policy_guard_everything(&guard);
+
+	if (guard.allowance_count && !everything)
+		wishes->allow_in_vain = true;
+	if (policy->dns.guard && !everything && !ml_policy_dns_is_resolver(policy, node))
+		wishes->lookups_beside = true;
+	if (guard.last_resort_rules.count)
 		wishes->last_resort = true;
 }
 
@@ -62,17 +64,16 @@ size_t ml_policy_warnings(const struct ml_policy *policy,
 	struct wishes wishes = { 0 };
 	size_t count = 0;
 
-	wishes_add(&wishes, &policy->guard);
 	for (size_t i = 0; i < policy->node_count; i++)
-		wishes_add(&wishes, &policy->nodes[i].guard);
-	if (wishes.everything)
-		ret[count++] = "guard.scope is everything: this module guards tunnels, and what leaves outside of them is not held back";
-	if (wishes.allow)
-		ret[count++] = "guard.allow has no effect: its allowances are of the scope everything, which this module does not guard";
+		wishes_add(&wishes, policy, &policy->nodes[i]);
+	if (!policy->node_count)
+		wishes_add(&wishes, policy, NULL);
+	if (wishes.allow_in_vain)
+		ret[count++] = "guard.allow has no effect in the scope tunnels: what leaves beside the tunnel is held back in the scope everything alone";
+	if (wishes.lookups_beside)
+		ret[count++] = "dns.guard in the scope tunnels holds lookups that come or leave by a tunnel: those beside it are held back in the scope everything alone";
 	if (wishes.last_resort)
 		ret[count++] = "guard.lastResort has no effect: once the policy has expired, this module lets nothing through the tunnels";
-	if (policy->dns.guard)
-		ret[count++] = "dns.guard has no effect: this module stops no lookup that leaves outside of the tunnels";
 	if (policy->exit.present)
 		ret[count++] = "exit has no effect: grants alone say who may go out, and this module closes nobody's own LAN";
 	if (lacks_nodes(policy))
