@@ -66,6 +66,18 @@ is "$(json_warnings literal.hujson)" "" "addresses need no nodes"
 echo '{"grants": [{"src": ["10.0.0.1"], "dst": ["*"], "ip": ["*"]}], "dns": {"guard": true},
 	"guard": {"scope": "everything", "allow": ["ntp"]}}' >guarded.hujson
 is "$(json_warnings guarded.hujson)" "" "what is asked for of the guard is done"
+yes "the guard is told" policy show guarded.hujson --json
+json '[(.rules | length), (.guard | map(.action) | unique)]' '[1,["allow","drop"]]' \
+	"its rules stand beside the others"
+sed 's/"guard": true/"guard": true, "nameservers": ["192.0.2.53"]/' guarded.hujson >named.hujson
+merlon_run policy diff guarded.hujson named.hujson --json
+is "$status $(jq -r '.nodes[0].rules[] | "\(.change) \(.rule.guard) \(.rule.destinations[0])"' out)" \
+	"1 changed true all but dns.nameservers" "other nameservers are a difference"
+yes "the same guard" policy diff guarded.hujson guarded.hujson
+sed 's/"ntp"/"lan"/' guarded.hujson >lan.hujson
+merlon_run policy diff guarded.hujson lan.hujson --json
+is "$(jq -r '[.nodes[0].rules[].change] | sort | join(" ")' out)" "added removed" \
+	"another allowance is one rule for another"
 echo '{}' >empty.hujson
 is "$(json_warnings empty.hujson)" "nothing is granted" "nothing at all"
 echo '{"nodes": {"a": {"addresses": ["10.0.0.1"]}}, "deny": [{"src": ["*"], "dst": ["a"]}]}' >denied.hujson

@@ -11,26 +11,39 @@
 #include "units.h"
 #include "warnings.h"
 
+/* Of all nodes. */
+struct sum {
+	size_t most_rules;	/* on one of them */
+	size_t guarded;		/* nodes that have a guard */
+};
+
+static void sum_add(struct sum *sum, const struct ml_ruleset *ruleset)
+{
+	if (ruleset->rule_count > sum->most_rules)
+		sum->most_rules = ruleset->rule_count;
+	sum->guarded += !!ruleset->guard;
+}
+
 /* Compiling a node shows what parsing cannot: limits of the image. */
-static int compile_all(const struct source *source, size_t *ret_rules, struct ml_error *error)
+static int compile_all(const struct source *source, struct sum *sum, struct ml_error *error)
 {
 	struct sheet sheet;
 	int code;
 
-	*ret_rules = 0;
 	for (size_t i = 0; i < source_sheets(source); i++) {
 		code = sheet_open(source, source_sheet_name(source, i), &sheet, error);
 		if (code)
 			return code;
-		if (sheet.ruleset.rule_count > *ret_rules)
-			*ret_rules = sheet.ruleset.rule_count;
+		sum_add(sum, &sheet.ruleset);
 		sheet_close(&sheet);
 	}
 	return 0;
 }
 
-static void check_answer(const struct cli *cli, const struct source *source, size_t rules)
+static void check_answer(const struct cli *cli, const struct source *source,
+			 const struct sum *sum)
 {
+	size_t rules = sum->most_rules;
 	size_t nodes = ml_policy_node_count(source->policy);
 	size_t tests = ml_policy_test_count(source->policy);
 	struct ml_output *out = cli->output;
@@ -39,10 +52,14 @@ static void check_answer(const struct cli *cli, const struct source *source, siz
 	ml_output_value(out, "file", ml_output_text(source->path));
 	ml_output_value(out, "nodes", json_integer((json_int_t)nodes));
 	ml_output_value(out, "mostRules", json_integer((json_int_t)rules));
+	ml_output_value(out, "guarded", json_integer((json_int_t)sum->guarded));
 	ml_output_value(out, "tests", json_integer((json_int_t)tests));
 	ml_output_say(out, ML_GOOD, "%s: valid, %zu node%s, %s%zu rule%s%s", source->path, nodes,
 		      nodes == 1 ? "" : "s", nodes ? "at most " : "", rules,
 		      rules == 1 ? "" : "s", nodes ? " on one node" : "");
+	if (sum->guarded)
+		ml_output_say(out, ML_PLAIN, "%zu with a guard: merlon policy show tells it",
+			      sum->guarded);
 	if (tests)
 		ml_output_say(out, ML_PLAIN, "%zu test%s, not run: merlon policy test", tests,
 			      tests == 1 ? "" : "s");
@@ -53,14 +70,14 @@ static int check_run(struct cli *cli)
 {
 	struct source source;
 	struct ml_error error;
-	size_t rules;
+	struct sum sum = { 0 };
 	int code;
 
 	if (source_open_policy(cli_operand(cli, 0), &source, &error))
 		return cli_judge(cli, &error);
-	code = compile_all(&source, &rules, &error);
+	code = compile_all(&source, &sum, &error);
 	if (!code)
-		check_answer(cli, &source, rules);
+		check_answer(cli, &source, &sum);
 	source_close(&source);
 	return code ? cli_judge(cli, &error) : CLI_YES;
 }

@@ -57,25 +57,71 @@ static void rule_row(const char *change, const struct ml_ruleset *ruleset,
 typedef void (*rule_each)(const char *change, const struct ml_ruleset *ruleset,
 			  const struct ml_rule *rule, void *arg);
 
-/* Both ascend by id. */
+/*
+ * Do rules with one id let out to the same addresses? Of grants, reachability
+ * tells; of the guard nothing else does. Sources are numbers, whose names are in
+ * the id.
+ */
+static bool same_destinations(const struct ml_ruleset *a, const struct ml_rule *x,
+			      const struct ml_ruleset *b, const struct ml_rule *y)
+{
+	for (size_t i = 0; i < x->destination_count; i++) {
+		const struct ml_set *s = &a->sets[x->destinations[i]];
+		const struct ml_set *t = &b->sets[y->destinations[i]];
+
+		if (s->any != t->any || s->prefix_count != t->prefix_count)
+			return false;
+		for (size_t j = 0; j < s->prefix_count; j++)
+			if (ml_prefix_compare(&s->prefixes[j], &t->prefixes[j]))
+				return false;
+	}
+	return true;
+}
+
+struct walk {
+	rule_each each;
+	void *arg;
+	size_t changes;
+};
+
+static void walk_tell(struct walk *walk, const char *change, const struct ml_ruleset *ruleset,
+		      const struct ml_rule *rule)
+{
+	walk->each(change, ruleset, rule, walk->arg);
+	walk->changes++;
+}
+
+/* Both ascend by id. @a and @b: for the names; @of_a and @of_b: they, or their guards. */
+static void part_walk(struct walk *walk, const struct ml_ruleset *a, const struct ml_ruleset *of_a,
+		      const struct ml_ruleset *b, const struct ml_ruleset *of_b)
+{
+	const struct ml_rule *x = of_a->rules, *y = of_b->rules;
+	const struct ml_rule *x_end = x + of_a->rule_count, *y_end = y + of_b->rule_count;
+
+	while (x < x_end || y < y_end) {
+		if (y == y_end || (x < x_end && x->id < y->id)) {
+			walk_tell(walk, "removed", a, x++);
+		} else if (x == x_end || y->id < x->id) {
+			walk_tell(walk, "added", b, y++);
+		} else {
+			if (of_a != a && !same_destinations(of_a, x, of_b, y))
+				walk_tell(walk, "changed", b, y);
+			x++;
+			y++;
+		}
+	}
+}
+
 static size_t rules_walk(const struct ml_ruleset *a, const struct ml_ruleset *b,
 			 rule_each each, void *arg)
 {
-	size_t i = 0, j = 0, changes = 0;
+	static const struct ml_ruleset none;
+	struct walk walk = { .each = each, .arg = arg };
 
-	while (i < a->rule_count || j < b->rule_count) {
-		if (j == b->rule_count || (i < a->rule_count && a->rules[i].id < b->rules[j].id)) {
-			each("removed", a, &a->rules[i++], arg);
-			changes++;
-		} else if (i == a->rule_count || b->rules[j].id < a->rules[i].id) {
-			each("added", b, &b->rules[j++], arg);
-			changes++;
-		} else {
-			i++;
-			j++;
-		}
-	}
-	return changes;
+	part_walk(&walk, a, a, b, b);
+	part_walk(&walk, a, a->guard ? &a->guard->rules : &none, b,
+		  b->guard ? &b->guard->rules : &none);
+	return walk.changes;
 }
 
 /* --------------------------------------------------------------- one node */
