@@ -188,6 +188,138 @@ static void damage_is_refused(void **state)
 	free(block);
 }
 
+/* ------------------------------------------------------------------- guard */
+
+static const char *const guarded_text =
+	"{\"hosts\":{\"nas\":\"192.168.1.9\"},\"guard\":{\"scope\":\"everything\",\"unmatched\":\"reject\",\"allow\":["
+	"{\"dst\":[\"nas\"],\"ip\":[\"tcp:22\"],\"device\":\"eth0\",\"user\":7,\"cgroup\":\"/a/b\"},"
+	"{\"dst\":[\"*\"],\"ip\":[\"udp:123\"],\"device\":\"eth1\",\"user\":9,\"cgroup\":\"/a-c\"},\"lan\"]},"
+	"\"dns\":{\"guard\":true,\"nameservers\":[{\"address\":\"192.0.2.1\",\"device\":\"wg0\"}],\"doh\":[]}}";
+
+static void guarded_make(struct ml_ruleset *ret)
+{
+	struct ml_policy *policy;
+	struct ml_error error;
+
+	if (ml_policy_parse("policy", guarded_text, strlen(guarded_text), &policy, &error) ||
+	    ml_policy_ruleset(policy, NULL, ret, &error))
+		fail_msg("%s", error.text);
+	ml_policy_free(policy);
+}
+
+static char *guarded_block(void)
+{
+	struct ml_ruleset ruleset;
+	struct ml_error error;
+	char *block;
+	size_t length;
+
+	guarded_make(&ruleset);
+	if (ml_rules_format(&ruleset, &block, &length, &error))
+		fail_msg("%s", error.text);
+	ml_ruleset_free(&ruleset);
+	return block;
+}
+
+static void guard_comes_back(void **state)
+{
+	struct ml_ruleset a, b;
+	struct ml_error error;
+	char *block = guarded_block();
+
+	(void)state;
+	guarded_make(&a);
+	if (ml_rules_parse(block, strlen(block), &b, &error))
+		fail_msg("%s", error.text);
+	assert_non_null(b.guard);
+	assert_int_equal(b.guard->device_count, 3);
+	assert_memory_equal(a.guard->devices, b.guard->devices, 3 * sizeof(*a.guard->devices));
+	assert_int_equal(b.guard->user_count, 2);
+	assert_memory_equal(a.guard->users, b.guard->users, 2 * sizeof(*a.guard->users));
+	assert_int_equal(b.guard->cgroup_count, 2);
+	assert_memory_equal(a.guard->cgroups, b.guard->cgroups, 2 * sizeof(*a.guard->cgroups));
+	assert_true(b.guard->rules.of_guard);
+	assert_int_equal(b.guard->rules.rule_count, 5);
+	for (size_t i = 0; i < 5; i++)
+		assert_same_rule(&a.guard->rules.rules[i], &b.guard->rules.rules[i]);
+	assert_int_equal(a.guard->rules.set_count, b.guard->rules.set_count);
+	for (size_t i = 0; i < a.guard->rules.set_count; i++)
+		assert_same_set(&a.guard->rules.sets[i], &b.guard->rules.sets[i]);
+	ml_ruleset_free(&a);
+	ml_ruleset_free(&b);
+	free(block);
+}
+
+static void damaged_guard_is_refused(void **state)
+{
+	static const struct {
+		const char *from, *to;
+	} cases[] = {
+		{ "\"guard\":{", "\"gaurd\":{" },
+		{ "\"guard\":{", "\"guard\":null,\"x\":{" },
+		{ "\"guard\":{", "\"guard\":{\"x\":1," },
+		{ "\"cgroups\":[\"/a-c\",\"/a/b\"]", "\"cgroups\":[\"/a/b\",\"/a-c\"]" },
+		{ "\"/a/b\"],\"devices\"", "\"/a-c/b\"],\"devices\"" },
+		{ "\"/a/b\"],\"devices\"", "\"/a/\"],\"devices\"" },
+		{ "\"/a/b\"],\"devices\"", "\"a/b\"],\"devices\"" },
+		{ "\"eth0\",\"eth1\"", "\"eth1\",\"eth0\"" },
+		{ "\"eth0\",\"eth1\"", "\"eth1\",\"eth1\"" },
+		{ "\"eth0\",\"eth1\"", "\"eth0eth0eth0eth0\",\"eth1\"" },
+		{ "\"eth0\",\"eth1\"", "\"eth 0\",\"eth1\"" },
+		{ "\"eth0\",\"eth1\"", "0,\"eth1\"" },
+		{ "\"users\":[7,9]", "\"users\":[9,7]" },
+		{ "\"users\":[7,9]", "\"users\":[7,7]" },
+		{ "\"users\":[7,9]", "\"users\":[7,4294967295]" },
+		{ "\"users\":[7,9]", "\"users\":[-1,9]" },
+		{ "\"users\":[7,9]", "\"users\":[\"7\",9]" },
+		{ "\"lines\":[", "\"lines\":[1," },
+		{ "\"guard\":\"allow\"", "\"guard\":\"permit\"" },
+		{ "\"guard\":\"allow\"", "\"guard\":\"drop\"" },
+		{ "\"guard\":\"allow\"", "\"action\":\"allow\"" },	/* a grant */
+		{ "\"dst\":[\"nas\"]", "\"dst\":[\"sam\"]" },
+		{ "[\"nas\",[\"192.168.1.9\"]]", "[\"nas\",[\"192.168.1.9/24\"]]" },
+	};
+	char *block = guarded_block();
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH(cases); i++) {
+		char *damaged = replaced(block, cases[i].from, cases[i].to);
+		struct ml_ruleset ruleset;
+		struct ml_error error = { 0 };
+
+		if (ml_rules_parse(damaged, strlen(damaged), &ruleset, &error) != -EBADMSG)
+			fail_msg("%s in place of %s was taken", cases[i].to, cases[i].from);
+		assert_true(error.text[0]);
+		free(damaged);
+	}
+	free(block);
+}
+
+/* What the image's second part cannot be made of is not written. */
+static void odd_guards_are_not_written(void **state)
+{
+	struct ml_ruleset ruleset;
+	struct ml_error error;
+	char *block;
+	size_t length, count;
+
+	(void)state;
+	guarded_make(&ruleset);
+	count = ruleset.guard->rules.rule_count;
+	ruleset.guard->rules.rule_count = 0;
+	assert_int_equal(ml_rules_format(&ruleset, &block, &length, &error), -EINVAL);
+	ruleset.guard->rules.rule_count = count;
+	ruleset.guard->rules.reject_unmatched = true;
+	assert_int_equal(ml_rules_format(&ruleset, &block, &length, &error), -EINVAL);
+	ruleset.guard->rules.reject_unmatched = false;
+	ruleset.guard->rules.of_guard = false;
+	assert_int_equal(ml_rules_format(&ruleset, &block, &length, &error), -EINVAL);
+	ruleset.guard->rules.of_guard = true;
+	assert_int_equal(ml_rules_format(&ruleset, &block, &length, &error), 0);
+	ml_ruleset_free(&ruleset);
+	free(block);
+}
+
 static void truncation_is_refused(void **state)
 {
 	char *block = block_make();
@@ -333,6 +465,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(everything_comes_back),
 		cmocka_unit_test(damage_is_refused),
+		cmocka_unit_test(guard_comes_back),
+		cmocka_unit_test(damaged_guard_is_refused),
+		cmocka_unit_test(odd_guards_are_not_written),
 		cmocka_unit_test(truncation_is_refused),
 		cmocka_unit_test(turned_bits_do_not_pass_unseen),
 		cmocka_unit_test(odd_rulesets_are_not_written),
