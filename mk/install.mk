@@ -39,9 +39,11 @@ install-programs: programs
 	install -m 755 $(O)/merlond $(sbindir)/merlond
 	install -m 755 $(O)/merlon-shield $(sbindir)/merlon-shield
 	$(relocate) packaging/systemd/merlond.service >$(DESTDIR)$(UNITDIR)/merlond.service
-	$(relocate) packaging/libexec/load-wireguard >$(libexecdir)/load-wireguard
-	chmod 644 $(DESTDIR)$(UNITDIR)/merlond.service
-	chmod 755 $(libexecdir)/load-wireguard
+	$(relocate) packaging/libexec/boot.sh >$(libexecdir)/boot.sh
+	install -m 755 packaging/libexec/load-wireguard packaging/libexec/hold $(libexecdir)
+	install -m 644 packaging/libexec/closed.nft $(libexecdir)/closed.nft
+	install -m 644 packaging/systemd/merlon-hold.service $(DESTDIR)$(UNITDIR)/merlon-hold.service
+	chmod 644 $(DESTDIR)$(UNITDIR)/merlond.service $(libexecdir)/boot.sh
 	install -D -m 644 packaging/systemd/merlon.sysusers $(DESTDIR)/usr/lib/sysusers.d/merlon.conf
 	install -D -m 644 packaging/systemd/merlon.tmpfiles $(DESTDIR)/usr/lib/tmpfiles.d/merlon.conf
 	install -D -m 644 packaging/modprobe.d/merlon.conf $(DESTDIR)/lib/modprobe.d/merlon.conf
@@ -63,13 +65,13 @@ install-module-source:
 uninstall: ## take out what install put in (refused while armed); /etc/merlon and /var/lib/merlon stay
 ifeq ($(DESTDIR),)
 	packaging/libexec/refuse-while-armed
-	[ ! -d /run/systemd/system ] || systemctl disable --now merlond.service
+	[ ! -d /run/systemd/system ] || systemctl disable --now merlond.service merlon-hold.service
 	[ ! -d /sys/module/merlon ] || rmmod merlon
 	dkms remove -m merlon -v $(VERSION) --all
 endif
 	rm -rf $(module_source) $(libexecdir)
 	rm -f $(bindir)/merlon $(sbindir)/merlond $(sbindir)/merlon-shield \
-		$(DESTDIR)$(UNITDIR)/merlond.service \
+		$(DESTDIR)$(UNITDIR)/merlond.service $(DESTDIR)$(UNITDIR)/merlon-hold.service \
 		$(DESTDIR)/usr/lib/sysusers.d/merlon.conf $(DESTDIR)/usr/lib/tmpfiles.d/merlon.conf \
 		$(DESTDIR)/lib/modprobe.d/merlon.conf $(DESTDIR)$(BASHDIR)/merlon \
 		$(DESTDIR)$(ZSHDIR)/_merlon $(DESTDIR)$(FISHDIR)/merlon.fish

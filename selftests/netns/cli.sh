@@ -20,7 +20,7 @@ merlon=${MERLON:-$PWD/build/user/merlon}
 merlond=${MERLOND:-$PWD/build/user/merlond}
 data=$PWD/selftests/cli/data
 dir=$tap_dir/etc state=$tap_dir/state socket=$tap_dir/merlond.sock
-plan 104
+plan 107
 export NO_COLOR=1
 must mkdir -p "$dir"
 must modprobe merlon
@@ -229,7 +229,11 @@ json '[.state, .kept, .confirmSeconds]' '["enforcing",true,null]' "for good, and
 not_ok "and it is so" smb_passes
 is "$(status_json | jq -r .daemon.armed.mode)" enforcing "merlond would arm it after a reboot"
 both arm --scope everything --force
-ended 1 "scope everything is refused by this module" "everything|scope"
+ended 0 "scope everything"
+like "$(n gate ping -qc1 -W2 192.0.2.1 2>&1)" "not permitted" "nothing leaves beside the tunnel"
+ok "what is granted comes by the tunnel" ssh_passes
+both arm --scope tunnels
+ended 0 "and scope tunnels again"
 
 # --- status and rules -------------------------------------------------------
 by status --json

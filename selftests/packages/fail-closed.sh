@@ -8,7 +8,7 @@
 
 . "$(dirname "$0")/../lib/tap.sh"
 . "$(dirname "$0")/lib.bash"
-plan 54
+plan 77
 
 built=$PWD/build/kmod/$MERLON_VM/merlon.ko
 case $MERLON_VM in 6.1) other=6.12 ;; *) other=6.1 ;; esac
@@ -79,6 +79,47 @@ not_ok "wg-quick brings up nothing" wg-quick up "$tap_dir/wg9.conf"
 not_ok "and leaves nothing" ip link show wg9
 way_out "no module"
 
+# --- no module, and everything is to go by the tunnel -----------------------------
+# A wire to another namespace, as the network that comes up.
+hold() { /usr/lib/merlon/hold; }
+leaves() { ping -qc1 -W2 192.0.2.2 && ping -qc1 -W2 2001:db8::2; }
+everything='{"mode":"enforcing","scope":"everything"}'
+
+ns_add far
+must ip link add out0 type veth peer name eth0 netns far
+addr_add far eth0 192.0.2.2/24 2001:db8::2/64
+must ip -n far link set eth0 up
+must ip addr add 192.0.2.1/24 dev out0
+must ip addr add 2001:db8::1/64 dev out0 nodad
+must ip link set out0 up
+must ip link set lo up
+ok "not armed: hold does nothing" hold
+ok "and packets leave" leaves
+arm_at_boot
+ok "armed with scope tunnels: hold does nothing" hold
+ok "and packets leave" leaves
+arm_at_boot "$everything"
+log_mark
+ok "armed with scope everything, no module: hold" hold
+not_ok "nothing leaves" leaves
+not_ok "in IPv6 neither" ping -qc1 -W2 2001:db8::2
+ok "but to oneself" ping -qc1 -W2 127.0.0.1
+for pattern in "scope everything, but merlon.ko does not load" "install linux-headers-$release_re" \
+	"merlon disarm --reason WHY; nft delete table"; do
+	like "$(log_since)" "merlon: .*$pattern" "the log says '$pattern'"
+done
+ok "once more is the same" hold
+must merlon disarm --reason test
+must nft delete table inet merlon_closed
+ok "disarmed, and the table gone: packets leave" leaves
+arm_at_boot nonsense
+ok "a damaged file: hold" hold
+not_ok "nothing leaves" leaves
+must nft delete table inet merlon_closed
+arm_at_boot '{"mode":"observing","scope":"everything"}'
+ok "observing: hold" hold
+ok "lets packets leave" leaves
+
 arm_at_boot nonsense
 stays_off "a damaged file" "armed, but"
 arm_at_boot '{"mode":"observing","scope":"tunnels"}'
@@ -110,6 +151,15 @@ like "$(merlon status --json)" '"state": ?"lockdown"' \
 is "$(cat "$armed_file")" "$enforcing" "the right module: what is kept is what was kept"
 must merlon disarm --reason test
 no_tunnel
+
+arm_at_boot "$everything"
+ok "the right module, scope everything: hold" hold
+like "$(merlon status --json)" '"state": ?"lockdown"' "is a lockdown"
+not_ok "nothing leaves" leaves
+not_ok "by the module alone" nft list table inet merlon_closed
+must merlon disarm --reason test
+ok "disarmed: packets leave" leaves
+must rmmod merlon
 
 # --- signatures are wanted ----------------------------------------------------
 # What Secure Boot switches on: lockdown, which says EPERM, or sig_enforce, which

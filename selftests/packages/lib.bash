@@ -24,7 +24,7 @@ export DEBIAN_FRONTEND=noninteractive
 few_modules() {
 	local few=$tap_dir/modules name file
 
-	for name in wireguard veth sch_ingress cls_bpf act_gact nf_reject_ipv4 nf_reject_ipv6 \
+	for name in wireguard veth nf_tables sch_ingress cls_bpf act_gact nf_reject_ipv4 nf_reject_ipv6 \
 		nf_defrag_ipv4 nf_defrag_ipv6; do
 		modprobe --show-depends "$name"
 	done >"$tap_dir/insmod"
