@@ -81,9 +81,10 @@ __bpf_kfunc_start_defs();
  * @question: about what; it need not be what @context holds
  * @ret: the verdict; untouched on failure
  *
- * The rules alone are asked: no connection, no device, no address that a tunnel
- * owns. Nothing is counted, dropped or reported. A failure is no permission: who
- * wants to fail closed drops there.
+ * The rules for tunnels alone are asked: no connection, no device, no address
+ * that a tunnel owns, nor what the tunnel guard lets out. Nothing is counted,
+ * dropped or reported. A failure is no permission: who wants to fail closed
+ * drops there.
  *
  * Return: 0; -ESRCH: the namespace is not armed; -ENOENT: it is, without a
  * generation (lockdown); -ETIME: the generation's lifetime is over; -EINVAL: no
