@@ -6,8 +6,10 @@
 
 splats='WARNING: |BUG: |Oops|general protection|Call Trace|KASAN|UBSAN'
 splats+='|KCSAN|kmemleak|possible circular locking|suspicious RCU usage'
-splats+='|possible recursive locking|inconsistent lock state|refcount_t:'
-harmless='Unprivileged eBPF is enabled'
+splats+='|possible recursive locking|inconsistent lock state|refcount_t:|ODEBUG'
+splats+='|detected stall|INFO: task .* blocked|non-static key|lockdep is turned off'
+splats+='|ref_tracker: .* has|waiting for .* to become free'
+harmless='Unprivileged eBPF is enabled|kmemleak: [0-9]+ new suspected memory leaks'
 
 # first_splat LOG FROM: its line number, or nothing; not before line FROM
 first_splat() {
