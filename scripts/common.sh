@@ -7,6 +7,7 @@ set -euo pipefail
 MERLON_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 MERLON_CACHE=${MERLON_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/merlon}
 MERLON_SERIES="6.1 6.12"
+MERLON_DEBUG_SERIES=6.12-debug	# scripts/kernel-debug; of no loop over all series
 export MERLON_ROOT MERLON_CACHE
 
 note() { printf '# %s\n' "$*" >&2; }
@@ -17,9 +18,9 @@ die() {
 }
 
 known_series() {
-	case " $MERLON_SERIES " in
+	case " $MERLON_SERIES $MERLON_DEBUG_SERIES " in
 	*" $1 "*) ;;
-	*) die "no kernel series '$1': expected one of $MERLON_SERIES" ;;
+	*) die "no kernel series '$1': expected one of $MERLON_SERIES $MERLON_DEBUG_SERIES" ;;
 	esac
 }
 
