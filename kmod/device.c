@@ -34,7 +34,8 @@ static void learn(const struct net_device *dev)
 		WRITE_ONCE(merlon_wireguard_ops, NULL);
 }
 
-static void tell(const struct net_device *dev,
+/* Return: is there a generation to tell? */
+static bool tell(const struct net_device *dev,
 		 void (*what)(struct merlon_generation *, const struct net_device *))
 {
 	struct merlon_net *mn = merlon_net_get(dev_net(dev));
@@ -46,6 +47,7 @@ static void tell(const struct net_device *dev,
 	if (generation)
 		what(generation, dev);
 	rcu_read_unlock();
+	return generation;
 }
 
 static bool leaving;	/* RTNL */
@@ -60,16 +62,15 @@ static int device_event(struct notifier_block *nb, unsigned long event, void *pt
 		return NOTIFY_DONE;
 	if (event == NETDEV_REGISTER)
 		learn(dev);
-	err = merlon_egress_event(event, dev);
-	if (err)
-		return notifier_from_errno(err);
-	if (event == NETDEV_REGISTER || event == NETDEV_CHANGENAME)
+	/* ORDER: a device that moves in comes, also where it cannot be guarded yet. */
+	if (event == NETDEV_REGISTER)
 		tell(dev, merlon_generation_add_device);
 	else if (event == NETDEV_UNREGISTER)
 		tell(dev, merlon_generation_remove_device);
-	if (event == NETDEV_CHANGENAME)
+	else if (event == NETDEV_CHANGENAME && tell(dev, merlon_generation_add_device))
 		synchronize_net();	/* its old slot may be given away now */
-	return NOTIFY_DONE;
+	err = merlon_egress_event(event, dev);
+	return err ? notifier_from_errno(err) : NOTIFY_DONE;
 }
 
 static struct notifier_block notifier = {
