@@ -24,8 +24,8 @@
 
 /* Did the IP stack of the guard's namespace send it here, or to a device above? */
 static bool was_judged_apart(const struct merlon_guarded *guarded,
-				      const struct sk_buff *skb,
-				      const struct nf_hook_state *state)
+			     const struct sk_buff *skb,
+			     const struct nf_hook_state *state)
 {
 	const struct dst_entry *dst = skb_dst(skb);
 	u8 family;
