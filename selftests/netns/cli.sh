@@ -230,7 +230,7 @@ not_ok "and it is so" smb_passes
 is "$(status_json | jq -r .daemon.armed.mode)" enforcing "merlond would arm it after a reboot"
 both arm --scope everything --force
 ended 0 "scope everything"
-like "$(n gate ping -qc1 -W2 192.0.2.1 2>&1)" "not permitted" "nothing leaves beside the tunnel"
+not_ok "nothing leaves beside the tunnel" n gate ping -qc1 -W2 192.0.2.1
 ok "what is granted comes by the tunnel" ssh_passes
 both arm --scope tunnels
 ended 0 "and scope tunnels again"
