@@ -8,7 +8,7 @@
 
 . "$(dirname "$0")/../lib/tap.sh"
 . "$(dirname "$0")/lib.bash"
-plan 77
+plan 76
 
 built=$PWD/build/kmod/$MERLON_VM/merlon.ko
 case $MERLON_VM in 6.1) other=6.12 ;; *) other=6.1 ;; esac
