@@ -13,16 +13,25 @@ cd "$(dirname "$0")/../.." || exit
 # shellcheck source=common.bash
 . selftests/netns/common.bash
 
-# What other tests left loaded goes, if nothing uses it any more.
+# What other tests left loaded goes, if nothing uses it any more: who needs a
+# module goes before it.
 unload() {
-	modprobe -qr ip_vs_rr ip_vs nf_conntrack_ftp nft_masq nft_nat nft_chain_nat nft_ct \
-		nf_nat nf_conntrack_netlink nf_conntrack
+	local user
+
+	for user in /sys/module/"$1"/holders/*; do
+		[ ! -e "$user" ] || unload "${user##*/}"
+	done
+	rmmod "$1"
+}
+
+gone() {
+	! loaded || unload nf_conntrack
 	! loaded
 }
 
 loaded() { grep -q "^nf_conntrack " /proc/modules; }
 
-wait_for 60 unload || bail "nf_conntrack is loaded, and in use: $(grep ^nf_conntrack /proc/modules)"
+wait_for 60 gone || bail "nf_conntrack is loaded, and in use: $(grep ^nf_conntrack /proc/modules)"
 scene
 
 # shellcheck disable=SC2086
