@@ -232,8 +232,7 @@ static unsigned int judge_other(const struct merlon_guarded *guarded,
 				const struct nf_hook_state *state)
 {
 	struct content content;
-
-	u32 verdict = 0;
+	u32 verdict;
 
 	if (READ_ONCE(guarded->mn->scope) != MERLON_SCOPE_EVERYTHING)
 		return NF_ACCEPT;

@@ -147,7 +147,20 @@ passes() {
 
 	shift 2
 	ask passes "$path" "$@"
-	is "$answer" yes "$what" || diag "$path $*"
+	is "$answer" yes "$what" || lost "$path" "$@"
+}
+
+# lost PATH FIELD=VALUE...: what a person wants to know of a probe that did not arrive
+lost() {
+	local ns
+
+	diag "$*"
+	diag "denied so far: $(wall denials)"
+	ask passes "$@"
+	diag "sent once more, did it arrive? $answer; denied: $(wall denials)"
+	for ns in alice gate lan; do
+		diag "$ns: $(ip -n "$ns" -s -s link; ip -n "$ns" neigh; n "$ns" wg)"
+	done
 }
 
 # stopped PATH DESCRIPTION FIELD=VALUE...: it does not, and what follows it does

@@ -253,6 +253,7 @@ must wall arm enforcing tunnels
 ok "in scope tunnels it may be" modprobe pktgen
 must wall arm enforcing everything
 is "$(n node "$tools/nltool" status | sed -n 's/^HOLES=//p')" 1 "what was there before is told"
+is "$(n node build/user/merlon status --json | jq -c .holes)" '["pktgen"]' "merlon status names it"
 must wall disarm
 must modprobe -r pktgen
 

@@ -9,6 +9,7 @@
  *   disarm
  *   state				"enforcing"
  *   passed|denied REASON		packets so far
+ *   denials			those of every reason that had any, on one line
  *   hits RULE			packets so far; RULE as it was loaded
  *   events SECONDS			drop events, one on a line
  *
@@ -439,6 +440,18 @@ static void print_count(struct ml_kernel *kernel, bool passed, const char *name)
 	printf("%ju\n", (uintmax_t)(passed ? status.passed : status.denied)[i]);
 }
 
+static void print_denials(struct ml_kernel *kernel)
+{
+	struct ml_kernel_status status;
+	int i;
+
+	check(ml_kernel_status(kernel, &status, &error));
+	for (i = 0; i <= MERLON_REASON_MAX; i++)
+		if (status.denied[i])
+			printf("%s %ju ", ml_reason_name(i), (uintmax_t)status.denied[i]);
+	printf("\n");
+}
+
 struct hits {
 	uint64_t id, packets;
 	bool found;
@@ -548,6 +561,8 @@ int main(int argc, char **argv)
 		print_state(kernel);
 	else if ((!strcmp(command, "passed") || !strcmp(command, "denied")) && arg)
 		print_count(kernel, *command == 'p', arg);
+	else if (!strcmp(command, "denials"))
+		print_denials(kernel);
 	else if (!strcmp(command, "hits") && arg)
 		print_hits(kernel, arg);
 	else if (!strcmp(command, "events") && arg)

@@ -65,6 +65,29 @@ static void state_fields(struct ml_output *out, const struct ml_kernel_status *s
 				status->confirm_s);
 }
 
+/* What sends past every guard, and was there before Merlon was armed. */
+static void holes_part(struct ml_output *out, const struct ml_kernel_status *status)
+{
+	static const struct {
+		uint32_t flag;
+		const char *module;
+	} known[] = {
+		{ MERLON_HOLE_PKTGEN, "pktgen" },
+		{ MERLON_HOLE_NETCONSOLE, "netconsole" },
+	};
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		if (!(status->holes & known[i].flag))
+			continue;
+		json_array_append_new(list, json_string(known[i].module));
+		ml_output_field(out, NULL, NULL, "not held", ML_BAD,
+				"what %s sends, which was loaded before: modprobe -r %s",
+				known[i].module, known[i].module);
+	}
+	ml_output_value(out, "holes", list);
+}
+
 static void generation_part(struct ml_output *out, const struct ml_kernel_status *status)
 {
 	char left[UNITS_TEXT], size[UNITS_TEXT];
@@ -85,11 +108,13 @@ static void generation_part(struct ml_output *out, const struct ml_kernel_status
 	generation_digest_field(out, "sha256", "image", status->digest);
 	ml_output_value(out, "imageBytes", json_integer(status->image_bytes));
 	ml_output_value(out, "rules", json_integer(status->rules));
+	ml_output_value(out, "guardRules", json_integer(status->guard_rules));
 	ml_output_value(out, "pairs", json_integer(status->pairs));
 	ml_output_value(out, "hosts", json_integer(status->hosts));
 	ml_output_field(out, "memory", json_integer((json_int_t)status->memory), "holds",
-			ML_PLAIN, "%u rules, %u hosts, %u pairs in %s", status->rules,
-			status->hosts, status->pairs, units_bytes_format(status->memory, size));
+			ML_PLAIN, "%u rules, %u of the guard, %u hosts, %u pairs in %s",
+			status->rules, status->guard_rules, status->hosts, status->pairs,
+			units_bytes_format(status->memory, size));
 	ml_output_end(out);
 }
 
@@ -119,6 +144,7 @@ static void counts_part(struct ml_output *out, const struct ml_kernel_status *st
 static void kernel_part(struct ml_output *out, const struct ml_kernel_status *status)
 {
 	state_fields(out, status);
+	holes_part(out, status);
 	generation_part(out, status);
 	ml_output_object(out, "last");
 	ml_output_value(out, "epoch", json_integer((json_int_t)status->last_epoch));

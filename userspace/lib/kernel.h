@@ -30,7 +30,8 @@ struct ml_kernel_status {
 	uint64_t last_epoch, last_serial;
 	uint64_t max_lifetime_ms;
 	uint8_t digest[MERLON_DIGEST_BYTES];
-	uint32_t image_bytes, rules, pairs, hosts, confirm_s;
+	uint32_t image_bytes, rules, guard_rules, pairs, hosts, confirm_s;
+	uint32_t holes;			/* MERLON_HOLE_*; scope EVERYTHING */
 	uint64_t memory;
 	uint64_t passed[__MERLON_REASON_MAX], denied[__MERLON_REASON_MAX];
 	char module_version[32];

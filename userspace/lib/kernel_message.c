@@ -28,6 +28,7 @@ static void generation_from(const struct nlattr **table, struct ml_kernel_status
 	status->lifetime_ms = ml_genl_u64(table[MERLON_A_LIFETIME_MS]);
 	status->image_bytes = ml_genl_u32(table[MERLON_A_IMAGE_BYTES]);
 	status->rules = ml_genl_u32(table[MERLON_A_RULES]);
+	status->guard_rules = ml_genl_u32(table[MERLON_A_GUARD_RULES]);
 	status->pairs = ml_genl_u32(table[MERLON_A_PAIRS]);
 	status->hosts = ml_genl_u32(table[MERLON_A_HOSTS]);
 	status->memory = ml_genl_u64(table[MERLON_A_MEMORY]);
@@ -44,6 +45,7 @@ void ml_kernel_status_from(const struct nlmsghdr *message, struct ml_kernel_stat
 	ret->scope = ml_genl_u32(table[MERLON_A_SCOPE]);
 	ret->mode = ml_genl_u32(table[MERLON_A_MODE]);
 	ret->confirm_s = ml_genl_u32(table[MERLON_A_CONFIRM_S]);
+	ret->holes = ml_genl_u32(table[MERLON_A_HOLES]);
 	ret->last_epoch = ml_genl_u64(table[MERLON_A_LAST_EPOCH]);
 	ret->last_serial = ml_genl_u64(table[MERLON_A_LAST_SERIAL]);
 	ret->max_lifetime_ms = ml_genl_u64(table[MERLON_A_MAX_LIFETIME_MS]);
