@@ -74,7 +74,7 @@ static int put_arming(struct sk_buff *skb, const struct merlon_net *mn)
 	if (left && nla_put_u32(skb, MERLON_A_CONFIRM_S, left))
 		return -EMSGSIZE;
 	if (mn->scope == MERLON_SCOPE_EVERYTHING &&
-	    nla_put_u32(skb, MERLON_A_HOLES, merlon_holes_get()))
+	    nla_put_u32(skb, MERLON_A_HOLES, merlon_holes_get(mn->net)))
 		return -EMSGSIZE;
 	return 0;
 }

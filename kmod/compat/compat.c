@@ -4,7 +4,9 @@
 #include <linux/capability.h>
 #include <linux/fs.h>
 #include <linux/net.h>
+#include <linux/netdevice.h>
 #include <linux/printk.h>
+#include <linux/rcupdate.h>
 #include <linux/rwsem.h>
 #include <linux/user_namespace.h>
 #include <net/genetlink.h>
@@ -12,6 +14,32 @@
 #include <net/sock.h>
 
 #include "compat.h"
+
+#ifdef MERLON_HAS_TCX
+#include <linux/bpf_mprog.h>
+#endif
+
+#if defined(MERLON_HAS_TCX) && defined(CONFIG_NET_XGRESS)
+
+static bool has_programs(struct bpf_mprog_entry *entry)
+{
+	return entry && bpf_mprog_total(entry);
+}
+
+bool merlon_compat_has_tcx(const struct net_device *dev)
+{
+	return has_programs(rcu_dereference(dev->tcx_ingress)) ||
+	       has_programs(rcu_dereference(dev->tcx_egress));
+}
+
+#else
+
+bool merlon_compat_has_tcx(const struct net_device *dev)
+{
+	return false;
+}
+
+#endif
 
 #ifdef MERLON_HAS_FILTERED	/* 6.8: each receiver is looked at when an event is sent */
 

@@ -12,6 +12,7 @@
 #include <net/genetlink.h>
 
 struct net;
+struct net_device;
 struct sk_buff;
 
 #ifndef MERLON_HAS_HRTIMER_SETUP	/* 6.13 */
@@ -51,6 +52,9 @@ static inline void merlon_compat_refuse_record(struct netlink_ext_ack *extack,
 #ifndef GENL_MCAST_CAP_NET_ADMIN
 #define GENL_MCAST_CAP_NET_ADMIN 0
 #endif
+
+/* Has it a program at tcx, in or out? 6.6 brought the place. Under RCU. */
+bool merlon_compat_has_tcx(const struct net_device *dev);
 
 /*
  * Who listens to events needs CAP_NET_ADMIN in the initial user namespace, as

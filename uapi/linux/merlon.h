@@ -476,9 +476,18 @@ enum merlon_mode {
 };
 #define MERLON_MODE_MAX (__MERLON_MODE_MAX - 1)
 
-/* MERLON_A_HOLES: what is loaded that no guard can hold, scope EVERYTHING. */
+/*
+ * MERLON_A_HOLES: what no guard can hold, scope EVERYTHING: modules that send past
+ * every hook and were loaded before it was armed (PKTGEN, NETCONSOLE); an AF_XDP
+ * socket that is bound to a device of the namespace; a device of it that has an XDP
+ * program (merlon-shield is one); and what tc can redirect with: a program at tcx
+ * on a device of it, and, in whatever namespace, cls_bpf, act_bpf or act_mirred in use.
+ */
 #define MERLON_HOLE_PKTGEN	(1u << 0)
 #define MERLON_HOLE_NETCONSOLE	(1u << 1)
+#define MERLON_HOLE_AF_XDP	(1u << 2)
+#define MERLON_HOLE_XDP		(1u << 3)
+#define MERLON_HOLE_TC		(1u << 4)
 
 /**
  * enum merlon_state - what a namespace does now

@@ -162,6 +162,25 @@ static void warn_stale(struct apply *apply)
 			 "ago: renewals are missing", (intmax_t)(age(apply) / DAY));
 }
 
+/* What begins to send past every guard is told at once, what ends as well. */
+static void tell_holes(const struct ml_kernel_status *status)
+{
+	static uint32_t known;
+	uint32_t changed = known ^ status->holes;
+
+	for (unsigned int bit = 0; bit < 32; bit++) {
+		if (!(changed & 1u << bit))
+			continue;
+		if (status->holes & 1u << bit)
+			log_line(LOG_WARNING, "hole", "the guard does not hold %s",
+				 ml_hole_advice(bit));
+		else
+			log_line(LOG_NOTICE, "hole-closed", "%s: gone, or not in scope",
+				 ml_hole_name(bit));
+	}
+	known = status->holes;
+}
+
 static void check_kernel(struct apply *apply)
 {
 	static time_t last;
@@ -169,6 +188,7 @@ static void check_kernel(struct apply *apply)
 	struct store_arming kept;
 
 	report_kernel(apply, &status);
+	tell_holes(&status);
 	store_read_arming(&kept);
 	if (!kept.scope || status.state != MERLON_STATE_DISARMED)
 		last = 0;

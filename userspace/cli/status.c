@@ -65,25 +65,16 @@ static void state_fields(struct ml_output *out, const struct ml_kernel_status *s
 				status->confirm_s);
 }
 
-/* What sends past every guard, and was there before Merlon was armed. */
+/* What sends past every guard. */
 static void holes_part(struct ml_output *out, const struct ml_kernel_status *status)
 {
-	static const struct {
-		uint32_t flag;
-		const char *module;
-	} known[] = {
-		{ MERLON_HOLE_PKTGEN, "pktgen" },
-		{ MERLON_HOLE_NETCONSOLE, "netconsole" },
-	};
 	json_t *list = json_array();
 
-	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
-		if (!(status->holes & known[i].flag))
+	for (unsigned int bit = 0; bit < 32; bit++) {
+		if (!(status->holes & 1u << bit))
 			continue;
-		json_array_append_new(list, json_string(known[i].module));
-		ml_output_field(out, NULL, NULL, "not held", ML_BAD,
-				"what %s sends, which was loaded before: modprobe -r %s",
-				known[i].module, known[i].module);
+		json_array_append_new(list, json_string(ml_hole_name(bit)));
+		ml_output_field(out, NULL, NULL, "not held", ML_BAD, "%s", ml_hole_advice(bit));
 	}
 	ml_output_value(out, "holes", list);
 }

@@ -107,6 +107,11 @@ int ml_kernel_event_read(struct ml_kernel *kernel, struct ml_kernel_event *ret,
 			 struct ml_error *error);
 
 const char *ml_state_name(enum merlon_state state);	/* "enforcing" */
+
+/* Of MERLON_HOLE_*, by its bit's number: "pktgen"; what that is, and what to do. */
+#define ML_HOLES 5
+const char *ml_hole_name(unsigned int bit);
+const char *ml_hole_advice(unsigned int bit);
 const char *ml_reason_name(enum merlon_reason reason);	/* "no rule" → "no-rule" */
 const char *ml_action_name(enum merlon_action action);
 const char *ml_scope_name(enum merlon_scope scope);

@@ -100,3 +100,36 @@ const char *ml_hook_name(enum merlon_hook hook)
 	_Static_assert(COUNT(names) == __MERLON_HOOK_MAX, "a hook has no name");
 	return name_of(names, COUNT(names), hook);
 }
+
+#define HOLE(name) __builtin_ctz(MERLON_HOLE_##name)
+
+static const struct {
+	const char *name, *advice;
+} holes[ML_HOLES] = {
+	[HOLE(PKTGEN)] = {
+		"pktgen", "what pktgen sends, which was loaded before: modprobe -r pktgen",
+	},
+	[HOLE(NETCONSOLE)] = {
+		"netconsole",
+		"what netconsole sends, which was loaded before: modprobe -r netconsole",
+	},
+	[HOLE(AF_XDP)] = {
+		"af-xdp", "what an AF_XDP socket sends, which is bound to a device here: ss --xdp",
+	},
+	[HOLE(XDP)] = {
+		"xdp", "what XDP programs redirect (merlon-shield's does not): bpftool net",
+	},
+	[HOLE(TC)] = {
+		"tc", "what tc redirects (mirred, BPF): tc filter show, bpftool net",
+	},
+};
+
+const char *ml_hole_name(unsigned int bit)
+{
+	return bit < ML_HOLES ? holes[bit].name : "unknown";
+}
+
+const char *ml_hole_advice(unsigned int bit)
+{
+	return bit < ML_HOLES ? holes[bit].advice : "what this program does not know yet";
+}
