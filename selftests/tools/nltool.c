@@ -5,7 +5,7 @@
  * 0, 1 where the last step was refused, 2 usage. "@N" before a step chooses
  * one of eight sockets.
  *
- *   image FILE [rules=N] [from=K] [tunnel=NAME] [reject] [small]
+ *   image FILE [rules=N] [from=K] [tunnel=NAME] [second=NAME] [reject] [small]
  *                              a policy image; rule k, from K on, speaks of TCP
  *                              and UDP port 1000 + k between 10.0.0.0/24 or fd00::/64
  *   send COMMAND [dump] [ATTRIBUTE]...  ATTRIBUTE: NAME[:TYPE][=VALUE], TYPE one
@@ -57,6 +57,7 @@
 #include "tables_of.h"
 #include "nltool_link.h"
 #include "nltool_load.h"
+#include "nltool_steps.h"
 
 /* ------------------------------------------------------------------ arming */
 

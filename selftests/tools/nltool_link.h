@@ -102,7 +102,7 @@ static const char *const reasons[] = {
 	"header", "fragment", "not-opened", "translated",
 };
 
-static int attribute_of(const char *name, size_t length)
+static inline int attribute_of(const char *name, size_t length)
 {
 	unsigned int i;
 
@@ -113,7 +113,7 @@ static int attribute_of(const char *name, size_t length)
 	return (int)strtol(name, NULL, 0);
 }
 
-static uint8_t command_of(const char *name)
+static inline uint8_t command_of(const char *name)
 {
 	uint8_t i;
 
@@ -273,7 +273,7 @@ static struct nlmsghdr *request(uint8_t command, uint16_t flags)
 	return begin(family_id, command, flags);
 }
 
-static void report(const char *step)
+static inline void report(const char *step)
 {
 	printf("%s: ", step);
 	if (!outcome.code)
