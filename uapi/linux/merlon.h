@@ -93,6 +93,10 @@
  * initial user namespace (-EPERM). Unknown attributes and flags are refused
  * (-EINVAL), and every refusal carries a sentence in NLMSGERR_ATTR_MSG.
  *
+ * -ENOMEM: nothing was changed (LOAD_COMMIT: but for the load, which is over).
+ * ENOBUFS, an error of the socket and no answer: there was no memory for the
+ * answer, and the command may have been carried out; GET_STATUS tells.
+ *
  * A policy is loaded by one transaction per namespace: LOAD_BEGIN names total
  * size, digest, (epoch, serial) and lifetime; LOAD_CHUNKs follow at exactly
  * consecutive offsets; LOAD_COMMIT checks, builds and publishes, and returns
