@@ -21,6 +21,7 @@
 #include <linux/spinlock.h>
 #include <linux/stacktrace.h>
 #include <linux/uaccess.h>
+#include <asm/ibt.h>
 
 #define DEPTH 40
 #define NO_GFP 0		/* it has no such argument, and may fail */
@@ -37,6 +38,7 @@ void failn_return(void);
 asm(".text\n"
     ".type failn_return, @function\n"
     "failn_return:\n"
+    ASM_ENDBR
     ASM_RET
     ".size failn_return, .-failn_return\n");
 
