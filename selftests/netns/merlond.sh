@@ -13,7 +13,7 @@
 
 . "$(dirname "$0")/../lib/tap.sh"
 . "$(dirname "$0")/merlond.bash"
-plan 157
+plan 158
 
 make_gate() {
 	ns_add gate
@@ -378,6 +378,15 @@ reboot_gate
 md_start
 is "$(kernel_says state)/$(kernel_says generation)" disarmed/1.11 \
 	"after a reboot it is not armed"
+
+# --- what no guard holds ----------------------------------------------------
+must modprobe pktgen
+must kernel arm everything enforcing
+must md_stop
+md_start
+like "$(cat "$md_log")" "does not hold what pktgen sends" "what was there before it was armed is told"
+must kernel disarm
+must modprobe -r pktgen
 
 # --- systemd ----------------------------------------------------------------
 md_stop
