@@ -120,24 +120,34 @@ int merlon_event_put_state(struct sk_buff *skb, struct merlon_net *mn)
 	return 0;
 }
 
+static struct sk_buff *state_message(struct merlon_net *mn)
+{
+	struct sk_buff *skb = genlmsg_new(NLMSG_GOODSIZE, GFP_KERNEL);
+	void *header;
+
+	if (!skb)
+		return NULL;
+	header = genlmsg_put(skb, 0, 0, family, 0, MERLON_CMD_STATE_EVENT);
+	if (!header || merlon_event_put_state(skb, mn)) {
+		nlmsg_free(skb);
+		return NULL;
+	}
+	genlmsg_end(skb, header);
+	return skb;
+}
+
 void merlon_event_state(struct merlon_net *mn)
 {
 	struct sk_buff *skb;
-	void *header;
 
 	lockdep_assert_held(&mn->lock);
 	if (!has_listeners(mn))
 		return;
-	skb = genlmsg_new(NLMSG_GOODSIZE, GFP_KERNEL);
-	if (!skb)
-		return;
-	header = genlmsg_put(skb, 0, 0, family, 0, MERLON_CMD_STATE_EVENT);
-	if (!header || merlon_event_put_state(skb, mn)) {
-		nlmsg_free(skb);
-		return;
-	}
-	genlmsg_end(skb, header);
-	merlon_compat_send(family, mn->net, skb, GFP_KERNEL);
+	skb = state_message(mn);
+	if (skb)
+		merlon_compat_send(family, mn->net, skb, GFP_KERNEL);
+	else	/* who listens is told that something is missing, and asks */
+		genl_set_err(family, mn->net, 0, 0, -ENOBUFS);
 }
 
 /* ------------------------------------------------------------------- drops */
