@@ -122,11 +122,29 @@ static char *replaced(const char *block, const char *from, const char *to)
 	return out;
 }
 
+struct damage_case {
+	const char *from, *to;
+};
+
+/* No damage is taken, and each is spoken of. Frees the block. */
+static void assert_all_refused(char *block, const struct damage_case *cases, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		char *damaged = replaced(block, cases[i].from, cases[i].to);
+		struct ml_ruleset ruleset;
+		struct ml_error error = { 0 };
+
+		if (ml_rules_parse(damaged, strlen(damaged), &ruleset, &error) != -EBADMSG)
+			fail_msg("%s for %s was taken", cases[i].to, cases[i].from);
+		assert_true(error.code == -EBADMSG && error.text[0]);
+		free(damaged);
+	}
+	free(block);
+}
+
 static void damage_is_refused(void **state)
 {
-	static const struct {
-		const char *from, *to;
-	} cases[] = {
+	static const struct damage_case cases[] = {
 		{ "\"format\":1", "\"format\":2" },
 		{ "\"format\":1", "\"format\":1,\"more\":1" },
 		{ "\"format\":1,", "" },
@@ -172,20 +190,9 @@ static void damage_is_refused(void **state)
 		{ "{", "{\"format\":1," },
 		{ "{", "[" },
 	};
-	char *block = block_make();
 
 	(void)state;
-	for (size_t i = 0; i < LENGTH(cases); i++) {
-		char *damaged = replaced(block, cases[i].from, cases[i].to);
-		struct ml_ruleset ruleset;
-		struct ml_error error = { 0 };
-
-		if (ml_rules_parse(damaged, strlen(damaged), &ruleset, &error) != -EBADMSG)
-			fail_msg("%s for %s was taken", cases[i].to, cases[i].from);
-		assert_true(error.code == -EBADMSG && error.text[0]);
-		free(damaged);
-	}
-	free(block);
+	assert_all_refused(block_make(), cases, LENGTH(cases));
 }
 
 /* ------------------------------------------------------------------- guard */
@@ -252,9 +259,7 @@ static void guard_comes_back(void **state)
 
 static void damaged_guard_is_refused(void **state)
 {
-	static const struct {
-		const char *from, *to;
-	} cases[] = {
+	static const struct damage_case cases[] = {
 		{ "\"guard\":{", "\"gaurd\":{" },
 		{ "\"guard\":{", "\"guard\":null,\"x\":{" },
 		{ "\"guard\":{", "\"guard\":{\"x\":1," },
@@ -279,20 +284,9 @@ static void damaged_guard_is_refused(void **state)
 		{ "\"dst\":[\"nas\"]", "\"dst\":[\"sam\"]" },
 		{ "[\"nas\",[\"192.168.1.9\"]]", "[\"nas\",[\"192.168.1.9/24\"]]" },
 	};
-	char *block = guarded_block();
 
 	(void)state;
-	for (size_t i = 0; i < LENGTH(cases); i++) {
-		char *damaged = replaced(block, cases[i].from, cases[i].to);
-		struct ml_ruleset ruleset;
-		struct ml_error error = { 0 };
-
-		if (ml_rules_parse(damaged, strlen(damaged), &ruleset, &error) != -EBADMSG)
-			fail_msg("%s in place of %s was taken", cases[i].to, cases[i].from);
-		assert_true(error.text[0]);
-		free(damaged);
-	}
-	free(block);
+	assert_all_refused(guarded_block(), cases, LENGTH(cases));
 }
 
 /* What the image's second part cannot be made of is not written. */
