@@ -11,10 +11,18 @@ splats+='|detected stall|INFO: task .* blocked|non-static key|lockdep is turned 
 splats+='|ref_tracker: .* has|waiting for .* to become free'
 harmless='Unprivileged eBPF is enabled|kmemleak: [0-9]+ new suspected memory leaks'
 
-# first_splat LOG FROM: its line number, or nothing; not before line FROM
+# first_splat LOG FROM: its line number, or nothing; not before line FROM. The
+# trace of an OOM kill is none where a control group ran out of memory: tests do
+# that on purpose. Where the machine did, it is one.
 first_splat() {
-	grep -anE "$splats" "$1" | grep -avE "$harmless" |
-		awk -F: -v from="$2" '$1 + 0 >= from + 0 { print $1; exit }' || true
+	grep -anE "$splats|invoked oom-killer|oom-kill:constraint" "$1" | grep -avE "$harmless" |
+		awk -F: -v from="$2" '
+			/invoked oom-killer/ { oom = 1; trace = 0; next }
+			/oom-kill:constraint=CONSTRAINT_MEMCG/ { oom = trace = 0; next }
+			/oom-kill:constraint/ || $1 + 0 < from + 0 { next }
+			oom && !trace && /Call Trace/ { trace = $1; next }
+			{ first = trace ? trace : $1; exit }
+			END { if (first || trace) print first ? first : trace }' || true
 }
 
 # begins LOG: the line with which stage2 said that the command begins. merlon.ko
