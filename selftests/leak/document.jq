@@ -20,7 +20,9 @@ last_words as $rows |
 "",
 "- *gets out*: ways that were seen outside while Merlon was not armed, before and again after. All of them, or the row is red.",
 "- *leaked*: tries while armed that were seen outside. *allowed*: what must pass all the same, seen to pass.",
-"- *held*: none was seen. *stated*, *measured*: no packet hook sees it; the [threat model](threat-model.md) says what remains.",
+"- *held*: none was seen. *alarm*: the frames that were seen meet no packet hook; `merlon status` named each hole, under that",
+"  word, within a second of its opening, and not before.",
+"- *stated*, *measured*: no packet hook sees it; the [threat model](threat-model.md) says what remains.",
 "- **RED** is what leaked, what was too tight, and what could not be tested.",
 ($rows | group_by(.series) | sort_by(.[0].series | split(".") | map(tonumber)) | .[] |
 	"",

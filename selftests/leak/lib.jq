@@ -9,7 +9,7 @@ def last_words:
 # Not armed there is nothing but the control to pass.
 def is_green($control):
 	if $control != "" then IN(.verdict; "leaks", "stated", "held", "measured")
-	else IN(.verdict; "held", "stated", "measured") end;
+	else IN(.verdict; "held", "alarm", "stated", "measured") end;
 
 def share($part; $whole):
 	if .ways then "\(.[$part])/\(.[$whole])" else "-" end;

@@ -10,9 +10,10 @@
 #	allowed				what must pass while armed, by `passes`; DHCP does
 #	teardown()
 #
-# and ends with row_run. `send` finds $marker (16 characters, new for each try)
-# and $f (4 or 6), and says by $look (bytes in hex; the marker's if not set) and
-# $watch (wire; tunnel is inside the tunnel, behind it) what gives it away.
+# and ends with row_run, or as alarm.bash has it. `send` finds $marker (16
+# characters, new for each try) and $f (4 or 6), and says by $look (bytes in hex;
+# the marker's if not set) and $watch (wire; tunnel is inside the tunnel, behind
+# it) what gives it away.
 #
 # For each row: every way is seen outside while not armed, or the row was not
 # tested; armed, no try is seen; what is allowed passes; disarmed, every way is
@@ -21,7 +22,7 @@
 #
 #	MERLON_LEAK_CONTROL=1	only the part that is not armed
 #	MERLON_LEAK_STATE	lockdown: armed, no policy
-#	MERLON_LEAK_RESULT	file to which the row's line of JSON is appended
+#	MERLON_LEAK_RESULT	as result.bash has it
 
 # shellcheck source=../lib/tap.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../lib/tap.sh"
@@ -30,13 +31,16 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit
 tools=$PWD/build/user/tools
 # shellcheck source=scene.bash
 . selftests/leak/scene.bash
+# shellcheck source=result.bash
+. selftests/leak/result.bash
+# shellcheck source=alarm.bash
+. selftests/leak/alarm.bash
 
 state=${MERLON_LEAK_STATE:-lockdown}
-row='' title='' ways=() tries=3 settle_ms=200
+tries=3 settle_ms=200
 wan=eth0	# the device that has the node's addresses
 patience_ms=$((5000 * ${MERLON_PATIENCE:-1}))
-seen=0 shown=0 tried=0 refused=0 leaked=0 again=0 passed=0 checks=0
-slowest=0 reported='' why=''
+shown=0
 # Frames are in order where one processor sends them.
 taskset -pc 0 $$ >/dev/null
 
@@ -149,6 +153,51 @@ ask_name() {
 	fi
 }
 
+# resolve WAY PORT: a resolver that everybody knows; WAY is device-tcp4, tunnel-udp6, …
+resolve() {
+	local kind=${1#*-}
+
+	case $1 in
+	device-*) shoot "${kind%?}" eth0 "${at[doh$f]}" "$2" ;;
+	tunnel-*) watch=tunnel && shoot "${kind%?}" - "${at[doh$f]}" "$2" ;;
+	esac
+}
+
+# --- probing ------------------------------------------------------------------------
+# The gateway asks, and what the node says to that is looked for.
+
+# probe TO FIELD...: to the node's device, whatever routes say
+probe() {
+	leak_in far -d $node_mac packet eth0 src="${at[gw$f]}" dst="$1" "${@:2}"
+}
+
+# probe_by closed|open|echo|udp TO [FIELD...]: TO listens on port 7
+probe_by() {
+	case $1 in
+	closed) probe_tcp "$2" 7999 ;;
+	open) probe_tcp "$2" 7 ;;
+	echo)
+		if [ "$f" = 4 ]; then
+			probe "$2" proto=icmp type=8 id=7 text="$marker" "${@:3}"
+		else
+			probe "$2" proto=icmp6 type=128 id=7 text="$marker" "${@:3}"
+		fi
+		;;
+	udp) probe "$2" proto=udp sport=4000 dport=7999 text="$marker" ;;
+	*) bail "probe_by: $1" ;;
+	esac
+}
+
+# probe_tcp TO PORT: answered from that port, to this try's
+probe_tcp() {
+	local sport
+
+	sport=$(random_port)
+	look_tuple "${at[gw$f]}" "$2" "$sport"
+	look=$(hex_address "$1")$look
+	probe "$1" proto=tcp flags=S sport="$sport" dport="$2" seq=$((SRANDOM / 2))
+}
+
 # --- what lockdown lets through -----------------------------------------------------
 
 # A DHCP DISCOVER that carries the marker, as its host name
@@ -241,6 +290,7 @@ shows() {
 
 	shown=0
 	for way in "${ways[@]}"; do
+		hole_open "$way" >"$tap_dir/opened" 2>&1 || diag "$(cat "$tap_dir/opened")"
 		try "$way"
 		watch await "$watch" "$look" "$patience_ms"
 		if [ "$answer" != no ]; then
@@ -254,15 +304,19 @@ shows() {
 			watch dump "$watch"
 			diag "$(fold -w 132 <<<"$answer" | tail -n 20)"
 		fi
+		hole_close "$way"
 	done
 	watch clear
 }
 
-# holds: no try of any way is seen
+# Long enough for what leaves to arrive.
+settled_ms() { echo $((slowest * 3 > settle_ms ? slowest * 3 : settle_ms)); }
+
+# holds WAY...: no try of any of them is seen
 holds() {
 	local way i count tried_ways=() looks=() watches=()
 
-	for way in "${ways[@]}"; do
+	for way; do
 		for ((i = 0; i < tries; i++)); do
 			try "$way"
 			[ "$sent" = 0 ] || refused=$((refused + 1))
@@ -270,8 +324,8 @@ holds() {
 		done
 	done
 	fence
-	watch await "$watch" "$look$look" $((slowest * 3 > settle_ms ? slowest * 3 : settle_ms))
-	for way in "${ways[@]}"; do
+	watch await "$watch" "$look$look" "$(settled_ms)"
+	for way; do
 		count=0
 		for i in "${!looks[@]}"; do
 			[ "${tried_ways[i]}" = "$way" ] || continue
@@ -283,48 +337,27 @@ holds() {
 	done
 }
 
-# report VERDICT
-report() {
-	reported=$1
-	[ -n "${MERLON_LEAK_RESULT:-}" ] || return 0
-	printf '{"row":%d,"title":"%s","series":"%s","kernel":"%s","state":"%s","verdict":"%s","why":"%s","ways":%d,"seen":%d,"tries":%d,"refused":%d,"leaked":%d,"allowed":%d,"checks":%d,"again":%d,"ms":%d}\n' \
-		"$row" "$title" "$MERLON_VM" "$(uname -r)" "$state" "$1" "${why//[\"\\]/}" \
-		"${#ways[@]}" "$seen" "$tried" "$refused" "$leaked" "$passed" "$checks" \
-		"$again" "$slowest" >>"$MERLON_LEAK_RESULT"
-}
-
-# A row that ends without a report was not tested. tap_end runs this.
-# shellcheck disable=SC2317
-unreported() {
-	[ -n "$reported" ] || why="it stopped: $(tail -n 1 "$tap_dir/output" 2>/dev/null)" \
-		report "not tested"
-}
-
-verdict() {
-	if [ "$seen" != "${#ways[@]}" ]; then
-		echo "not tested"
-	elif [ -n "${MERLON_LEAK_CONTROL:-}" ]; then
-		echo "leaks"
-	elif [ "$leaked" != 0 ]; then
-		echo "LEAKED"
-	elif [ "$passed" != "$checks" ]; then
-		echo "too tight"
-	elif [ "$again" != "${#ways[@]}" ]; then
-		echo "not proven"
-	else
-		echo "held"
-	fi
-}
-
-# The part with Merlon; 1: it could not be armed.
-row_armed() {
+# row_arm: 1, and why, if it could not be armed
+row_arm() {
 	if ! arm >"$tap_dir/output" 2>&1; then
 		why="not armed: $(tail -n 1 "$tap_dir/output")"
 		fail "armed ($why)"
 		return 1
 	fi
-	holds
+}
+
+# What is tried while armed; for rows that have more than one part of it.
+row_judge() {
+	# shellcheck disable=SC2046
+	holds $(held_ways)
+	alarms
 	allowed
+}
+
+# The part with Merlon; 1: it could not be armed.
+row_armed() {
+	row_arm || return
+	row_judge
 	ok "disarmed" disarm
 	shows "disarmed"
 	again=$shown
@@ -342,14 +375,6 @@ row_run() {
 		report "not tested"
 	fi
 	teardown
-	done_testing
-}
-
-# row_untested WHY: a row that waits for its test is red.
-row_untested() {
-	why=$1
-	fail "row $row is tested: $why"
-	report "not tested"
 	done_testing
 }
 

@@ -19,6 +19,7 @@
 # the local network goes by wg0, unless it has WireGuard's mark. What rows add:
 #
 #	container	inner 10.1.0.2, fd01::2 ---- node in0 10.1.0.1, fd01::1
+#	exit_node	what peer sends to far goes through node, by the tunnel
 #	second_wire	node eth1 ---- far eth2, watched as wire2
 #	cards		node nic0 ---- far nic0, watched as nic: the guest's virtio
 #			cards (selftests/vm/run --nics), for what wants a driver
@@ -91,6 +92,17 @@ scene_wires() {
 # Keys of this bench alone: they guard nothing.
 node_private=4CGSxJSM7hWQtZTvHw0WCYnLdKykG1bE0uPLmJ3Pb0k=
 peer_private=sLq0nHJpk7mbYhMMzWbTqYvQy7EkyAAFbqSrm3H0nlU=
+
+# The node's wire down and up again, and what went with it.
+wire_anew() {
+	must ip -n node link set eth0 down
+	batch node <<-IP
+		link set eth0 up
+		addr replace ${at[node6]}/64 dev eth0 nodad
+	IP
+	must ip -n node route replace default via "${at[gw4]}" dev eth0
+	must ip -n node -6 route replace default via "${at[gw6]}" dev eth0
+}
 
 scene_tunnel() {
 	node_public=$(wg pubkey <<<"$node_private")
@@ -215,4 +227,21 @@ card_to() {
 
 	name=$(ip -o link | sed -n "s/^[0-9]*: \([^:]*\): .*$card_mac$2 .*/\1/p")
 	[ -n "$name" ] && ip link set "$name" down && ip link set "$name" netns "$1" name nic0
+}
+
+# Node is an exit for peer, which reaches the gateway's address through it.
+exit_node() {
+	local f
+
+	must n node sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
+	must n peer wg set wg0 peer "$node_public" endpoint "${at[node4]}:51820" \
+		allowed-ips 0.0.0.0/0,::/0
+	for f in 4 6; do
+		must ip -n peer route add "${at[gw$f]}" dev wg0
+	done
+}
+
+# exit_arm <RULES: with a policy (selftests/tools/wall.c), scope tunnels
+exit_arm() {
+	"$tools/wall" -n node load && "$tools/wall" -n node arm enforcing tunnels
 }

@@ -9,13 +9,14 @@
 . "$(dirname "$0")/../lib/tap.sh"
 cd "$(dirname "$0")/../.." || exit
 [ -n "${MERLON_VM:-}" ] || skip_all "needs a guest (selftests/vm/run)"
-plan 18
+plan 26
 
 export MERLON_LEAK_RESULT=$tap_dir/result
 unset MERLON_LEAK_CONTROL
 
-# row LINE...: a row that sends UDP, with what these lines change; each has names
-# of namespaces of its own. Sets $verdict, $status.
+# row LINE...: a row that sends UDP, with what these lines change, and ends with
+# $end; each has names of namespaces of its own. Sets $verdict, $status.
+end=row_run
 row() {
 	{
 		echo '#!/bin/bash'
@@ -26,7 +27,7 @@ row() {
 		declare -f wall
 		echo 'arm() { wall; }; disarm() { n node nft flush ruleset; }'
 		printf '%s\n' "$@"
-		echo row_run
+		echo "$end"
 	} >"$tap_dir/row"
 	: >"$MERLON_LEAK_RESULT"
 	status=0
@@ -76,3 +77,23 @@ row 'disarm() { :; }'
 red "not proven" "" "what is not seen again afterwards"
 row 'arm() { echo no; return 1; }'
 red "not tested" "not armed: no" "what cannot be armed"
+
+# What stands in for the status here: a file that is there while the way is open.
+# shellcheck disable=SC2016
+{
+	end='row_alarmed hole'
+	rings='names_hole() { [ -e "$tap_dir/rings" ]; }'
+	ringing='hole_open() { : >"$tap_dir/rings"; }; hole_close() { rm "$tap_dir/rings"; }'
+	open='arm() { wall "udp dport 7777 accept"; }'
+	always='setup() { : >"$tap_dir/rings"; }'
+}
+row "$rings" "$ringing" "$open"
+is "$verdict" "alarm: merlon status: hole" "what leaves and is told of" || diag "$(cat "$tap_dir/said")"
+is "$status" 0 "and its program is green"
+row "$rings" "$open"
+red LEAKED "" "what leaves, and nothing tells of it"
+row "$rings" "$always" "$open"
+red "not proven" "the status names hole without a reason" "an alarm that always rings"
+row "$rings"
+is "$verdict" "held: " "what needs no alarm, since it does not leave" || diag "$(cat "$tap_dir/said")"
+is "$status" 0 "and its program is green"

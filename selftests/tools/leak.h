@@ -15,7 +15,7 @@
  * @mark: SO_MARK, or 0
  * @ether: EtherType; 0: by the packet's family
  * @to: destination of the frame
- * @hold_ms: how long a membership is kept
+ * @hold_ms: how long a membership, or an AF_XDP socket, is kept
  * @frame: Ethernet header and packet; @packet and @length are the latter
  */
 struct leak {

@@ -21,7 +21,7 @@
  *   -d MAC	the frame's destination (broadcast)
  *   -e TYPE	EtherType; without dst= the frame is that and the data
  *   -x HEX	data			-s SIZE	data repeated up to SIZE bytes
- *   -w MS	how long a membership is kept
+ *   -w MS	how long a membership is kept; an AF_XDP socket, too: "sent", then
  *
  * Status: 0 sent; 1 refused by the kernel (the error is printed); 2 usage.
  */
@@ -276,7 +276,14 @@ static int send_packet_ring(struct leak *leak)
 
 static int send_xdp(struct leak *leak)
 {
-	return leakxdp_send(leak);
+	int code = leakxdp_send(leak);
+
+	if (!code && leak->hold_ms) {
+		printf("sent\n");
+		fflush(stdout);
+		poll(NULL, 0, (int)leak->hold_ms);
+	}
+	return code;
 }
 
 /* ---------------------------------------------------------------------- tap */

@@ -18,39 +18,13 @@ setup() {
 	serve node tcp "${at[tun6]}" 7
 }
 
-# probe FIELD...: from far, to the node's device, whatever routes say
-probe() {
-	leak_in far -d $node_mac packet eth0 src="${at[gw$f]}" \
-		dst="${at[tun$f]}" "$@"
-}
-
-# An answer from the port that was asked, to this try's.
-probe_tcp() {
-	local sport
-
-	sport=$(random_port)
-	look_tuple "${at[gw$f]}" "$1" "$sport"
-	look=$(hex_address "${at[tun$f]}")$look
-	probe proto=tcp flags=S sport="$sport" dport="$1" seq=$((SRANDOM / 2))
-}
-
 send() {
 	case $1 in
-	closed?) probe_tcp 7999 ;;
-	open?) probe_tcp 7 ;;
-	echo4) probe proto=icmp type=8 id=7 text="$marker" ;;
-	echo6) probe proto=icmp6 type=128 id=7 text="$marker" ;;
-	spoofed4)
+	spoofed?)
 		watch=tunnel
-		probe src="${at[tunpeer4]}" proto=icmp type=8 id=7 \
-			text="$marker"
+		probe_by echo "${at[tun$f]}" src="${at[tunpeer$f]}"
 		;;
-	spoofed6)
-		watch=tunnel
-		probe src="${at[tunpeer6]}" proto=icmp6 type=128 id=7 \
-			text="$marker"
-		;;
-	udp?) probe proto=udp sport=4000 dport=7999 text="$marker" ;;
+	*) probe_by "${1%?}" "${at[tun$f]}" ;;
 	esac
 }
 

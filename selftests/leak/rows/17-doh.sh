@@ -10,14 +10,6 @@ row=17 title="DoH to known resolvers, 443 TCP and QUIC"
 ways=(device-tcp4 device-tcp6 device-udp4 device-udp6 tunnel-tcp4 tunnel-tcp6
 	tunnel-udp4 tunnel-udp6)
 
-send() {
-	local kind=${1#*-}
-
-	kind=${kind%?}
-	case $1 in
-	device-*) shoot "$kind" eth0 "${at[doh$f]}" 443 ;;
-	tunnel-*) watch=tunnel && shoot "$kind" - "${at[doh$f]}" 443 ;;
-	esac
-}
+send() { resolve "$1" 443; }
 
 row_run

@@ -19,18 +19,22 @@ setup() {
 	stub xdp1
 	must in_ns node "$tools/leakbpf" redirect eth0 "$bpf_dir/redirect"
 	must "$tools/leakbpf" pass "$bpf_dir/pass"
-	attach node xdp0 xdpgeneric redirect
-	attach node xdp1 xdpdrv redirect
 	attach far eth0 xdpdrv pass
 }
 
 attach() { must in_ns "$1" ip link set dev "$2" "$3" pinned "$bpf_dir/$4"; }
 
-declare -A by=([generic]=xdp0 [driver]=xdp1)
+declare -A by=([generic]=xdp0 [driver]=xdp1) mode=([generic]=xdpgeneric [driver]=xdpdrv)
+
+hole_open() {
+	in_ns node ip link set dev "${by[${1%?}]}" "${mode[${1%?}]}" pinned "$bpf_dir/redirect"
+}
+
+hole_close() { must ip -n node link set dev "${by[${1%?}]}" "${mode[${1%?}]}" off; }
 
 send() {
 	leak_in inner -d $far_mac packet "${by[${1%?}]}" src="${at[node$f]}" \
 		dst="${at[out$f]}" proto=udp sport=9 dport=7777 text="$marker"
 }
 
-row_run
+row_alarmed xdp

@@ -12,15 +12,20 @@ ways=(mirred4 mirred6)
 
 setup() {
 	must tc -n node qdisc add dev wg0 clsact
-	must tc -n node filter add dev wg0 ingress matchall \
-		action vlan push_eth dst_mac $far_mac src_mac $node_mac pipe \
-		action mirred egress redirect dev eth0
 	# The peer knows where the node is.
 	must in_ns peer wg set wg0 peer "$node_public" endpoint "${at[node4]}:51820"
 }
+
+hole_open() {
+	tc -n node filter add dev wg0 ingress matchall \
+		action vlan push_eth dst_mac $far_mac src_mac $node_mac pipe \
+		action mirred egress redirect dev eth0
+}
+
+hole_close() { must tc -n node filter del dev wg0 ingress; }
 
 send() {
 	leak_in peer udp - dst="${at[tun$f]}" dport=7777 text="$marker"
 }
 
-row_run
+row_alarmed tc

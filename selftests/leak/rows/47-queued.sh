@@ -55,9 +55,7 @@ row_measure() {
 		return
 	fi
 	fill
-	if ! arm >"$tap_dir/output" 2>&1; then
-		why="not armed: $(tail -n 1 "$tap_dir/output")"
-		fail "armed ($why)"
+	if ! row_arm; then
 		report "not tested"
 		done_testing
 		return
