@@ -358,6 +358,32 @@ session_alive() {
 	[ -n "$answer" ]
 }
 
+# ------------------------------------------------------------------- ways out
+
+ways_head() {
+	printf '\n  %s%-66s %-12s %-14s %s%s\n' "$bold" "way out" unguarded \
+		"guarded" "what may pass" "$off"
+}
+
+# One row of the bench: seen outside before, never while guarded, and after it again.
+way_out() { # row
+	local number=${1#0} colour=$green title verdict ways seen tries leaked allowed
+
+	MERLON_LEAK_RESULT=$work/leaks bash "$(echo selftests/leak/rows/"$1"-*.sh)" \
+		>"$work/row-$1" 2>&1 </dev/null || true
+	IFS=$'\t' read -r title verdict ways seen tries leaked allowed < <(
+		jq -r "select(.row == $number) | [.title, .verdict, .ways, .seen, .tries, .leaked,
+			\"\(.allowed) of \(.checks)\"] | @tsv" "$work/leaks")
+	if [ "${verdict:-}" = held ]; then
+		right=$((right + 1))
+	else
+		colour=$red
+		wrong=$((wrong + 1))
+	fi
+	printf '  %-66.66s %s%-12s %-14s %s%s\n' "$1 ${title:-the row did not end}" "$colour" \
+		"${seen:-?} of ${ways:-?} out" "${leaked:-?} of ${tries:-?}" "${allowed:-?}" "$off"
+}
+
 summary() {
 	title "Summary"
 	say "policy: demo/policy.hujson"
@@ -365,7 +391,8 @@ summary() {
 	if [ "$wrong" = 0 ]; then
 		printf '  %sAll %d observations above are as the policy says.%s\n' "$green" "$right" "$off"
 		printf '  What was allowed arrived; what was denied was never seen on the far side;\n'
-		printf '  and nothing changed that: no tampered policy, no old one, no nft, no dead daemon.\n'
+		printf '  and nothing changed that: no tampered policy, no old one, no nft, no dead daemon;\n'
+		printf '  past the tunnel nothing got out.\n'
 		printf '\n  Next: make vm-shell, merlon explain --help, docs/policy.md\n'
 		exit 0
 	fi
