@@ -104,6 +104,18 @@ wire_anew() {
 	must ip -n node -6 route replace default via "${at[gw6]}" dev eth0
 }
 
+tunnel_routes() {
+	must ip -n node route replace default dev wg0 table $wg_mark
+	must ip -n node -6 route replace default dev wg0 table $wg_mark
+}
+
+# The node's tunnel up again, with what went when it was down.
+tunnel_up() {
+	must ip -n node link set wg0 up
+	must ip -n node addr replace "${at[tun6]}/64" dev wg0 nodad
+	tunnel_routes
+}
+
 scene_tunnel() {
 	node_public=$(wg pubkey <<<"$node_private")
 	peer_public=$(wg pubkey <<<"$peer_private")

@@ -102,7 +102,7 @@ armed() {
 at_exit unreported
 rm -rf "$dir"
 mkdir -p "$dir"
-must make -s install-programs "DESTDIR=$dir/root" PREFIX=/usr
+must env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL make -s install-programs "DESTDIR=$dir/root" PREFIX=/usr
 not_armed
 if [ -n "${MERLON_LEAK_CONTROL:-}" ] || armed; then
 	report "$(verdict)"

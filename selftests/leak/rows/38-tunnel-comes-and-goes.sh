@@ -23,11 +23,6 @@ tunnel_anew() {
 	tunnel_routes
 }
 
-tunnel_routes() {
-	must ip -n node route replace default dev wg0 table $wg_mark
-	must ip -n node -6 route replace default dev wg0 table $wg_mark
-}
-
 # To where the peer is now, by WireGuard's port, and not by WireGuard.
 roam() {
 	at[end$f]=${away[$f]}
@@ -47,9 +42,7 @@ send() {
 	down?)
 		must ip -n node link set wg0 down
 		shoot udp - "${at[out$f]}" 7777 || status=$?
-		must ip -n node link set wg0 up
-		ip -n node addr replace "${at[tun6]}/64" dev wg0 nodad
-		tunnel_routes
+		tunnel_up
 		;;
 	deleted?)
 		must ip -n node link del wg0

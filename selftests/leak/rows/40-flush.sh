@@ -30,6 +30,7 @@ forced() {
 	shoot udp - "${at[gw$f]}" 7777
 	must modprobe merlon
 	arm && wire_anew
+	tunnel_up
 }
 
 is_armed() { ! in_ns node "$tools/askd" kernel status | grep -q state=disarmed; }

@@ -15,7 +15,7 @@ state=policy
 setup() {
 	exit_node
 	must n node nft -f - <<-NFT
-		table inet masquerade {
+		table inet nat {
 			chain c {
 				type nat hook postrouting priority 100
 				oifname eth0 masquerade
@@ -33,14 +33,15 @@ arm() {
 	RULES
 }
 
-# ask_by SPORT: the client, with that source port
+# ask_by SPORT: the client, with that source port, which its own tunnel may hold
 ask_by() {
 	local dport
 
 	dport=$(random_port)
 	look_tuple "${at[gw$f]}" "$1" "$dport"
 	look=$(hex_address "${at[node$f]}")$look
-	leak_in peer udp - dst="${at[gw$f]}" sport="$1" dport="$dport" text="$marker"
+	leak_in peer packet-dgram wg0 src="${at[tunpeer$f]}" dst="${at[gw$f]}" proto=udp \
+		sport="$1" dport="$dport" text="$marker"
 }
 
 send() { ask_by 51820; }
