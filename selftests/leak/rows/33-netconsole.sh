@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # timeout: 300
 # The kernel's own messages, sent by its network console. It gives frames to the
-# driver and meets no hook. veth has no part in it: a card does.
+# driver and meets no hook; it is not loaded while armed. veth has no part in it:
+# a card does.
 
 # shellcheck source=../row.bash
 . "$(dirname "$0")/../row.bash"
@@ -12,7 +13,6 @@ ways=(console4 console6)
 
 setup() {
 	cards
-	must modprobe netconsole
 	config=$tap_dir/config
 	mkdir "$config"
 	must mount -t configfs config "$config"
@@ -21,10 +21,12 @@ setup() {
 
 declare -A from=([4]=192.0.6.1 [6]=2001:db8:6::1) to=([4]=192.0.6.254 [6]=2001:db8:6::fe)
 
-# Configured anew for each try: what is refused shows.
+# Loaded and configured anew for each try: what is refused shows.
 send() {
 	local target=$config/netconsole/$1 status=0
 
+	watch=nic
+	modprobe netconsole || return
 	mkdir "$target" || return
 	echo nic0 >"$target/dev_name" &&
 		echo "${from[$f]}" >"$target/local_ip" &&
@@ -35,7 +37,7 @@ send() {
 	watch await nic "$look" 500
 	[ "$(cat "$target/enabled")" = 0 ] || echo 0 >"$target/enabled"
 	rmdir "$target"
-	watch=nic
+	must modprobe -r netconsole
 	return $status
 }
 
