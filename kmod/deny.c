@@ -4,6 +4,7 @@
 #include <linux/netfilter.h>
 #include <linux/percpu.h>
 #include <linux/skbuff.h>
+#include <linux/string.h>
 #include <net/netfilter/nf_conntrack.h>
 
 #include "classifier/classifier.h"
@@ -12,6 +13,7 @@
 #include "generation.h"
 #include "parse_skb.h"
 #include "pernet.h"
+#include "refusal.h"
 #include "reject.h"
 #include "trace.h"
 
@@ -74,6 +76,26 @@ static void trace(const struct merlon_generation *generation, const struct merlo
 			     rule ? merlon_tables_rule_id(generation->tables, rule) : 0);
 }
 
+/* Whose it is, is for the reader to find out: see refusal.h. */
+static void trace_denied(const struct merlon_net *mn, const struct sk_buff *skb,
+			 const struct merlon_drop *drop)
+{
+	const struct merlon_packet *packet = drop->packet;
+	u32 rule = MERLON_VERDICT_RULE(drop->verdict);
+	struct merlon_refusal refusal = {
+		.rule = rule ? merlon_tables_rule_id(drop->generation->tables, rule) : 0,
+		.selector = packet->selector,
+		.family = packet->family,
+		.protocol = packet->protocol,
+		.reason = drop->reason,
+		.hook = drop->hook,
+		.observed = drop->observed,
+	};
+
+	memcpy(refusal.destination, packet->destination, packet->family == AF_INET ? 4 : 16);
+	trace_merlon_denial(mn->net, skb->sk, &refusal);
+}
+
 static bool is_reply(const struct sk_buff *skb)
 {
 	enum ip_conntrack_info info;
@@ -110,6 +132,8 @@ static bool tell(struct merlon_net *mn, struct merlon_generation *generation,
 	count_denied(mn, generation, judgement, skb->len);
 	if (trace_merlon_verdict_enabled())
 		trace(generation, packet, state, judgement);
+	if (trace_merlon_denial_enabled())
+		trace_denied(mn, skb, &drop);
 	merlon_event_drop(mn, &drop);
 	return enforcing;
 }

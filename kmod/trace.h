@@ -2,6 +2,8 @@
 /*
  * merlon:merlon_verdict: every packet that was judged, also in mode OBSERVING,
  * with Merlon's own reason (the kernel's drop reasons are a fixed list).
+ * merlon:merlon_denial: those that were denied alone, with the socket that sent
+ * them. Who only wants these does not make every permitted packet pay.
  */
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM merlon
@@ -14,10 +16,12 @@
 #include <linux/socket.h>
 #include <linux/string.h>
 #include <linux/tracepoint.h>
+#include <net/net_namespace.h>
 
 #include <linux/merlon.h>
 
 #include "parse.h"
+#include "refusal.h"
 
 #ifndef MERLON_TRACE_HELPERS
 #define MERLON_TRACE_HELPERS
@@ -136,6 +140,43 @@ TRACE_EVENT(merlon_verdict,
 		      __entry->source, __entry->source_port,
 		      __entry->destination, __entry->selector,
 		      __entry->protocol, __entry->in, __entry->out)
+);
+
+/* @sk: that the buffer belongs to, not always a whole one; NULL: it has none */
+TRACE_EVENT(merlon_denial,
+	    TP_PROTO(const struct net *net, const struct sock *sk,
+		     const struct merlon_refusal *refusal),
+
+	    TP_ARGS(net, sk, refusal),
+
+	    TP_STRUCT__entry(__field(u64, rule)
+			     __field(u64, netns)
+			     __field(const void *, sk)
+			     __field(u8, hook)
+			     __field(u8, reason)
+			     __field(u8, observed)
+			     __field(u8, family)
+			     __field(u8, protocol)
+			     __field(u16, selector)
+			     __array(u8, destination, 16)),
+
+	    TP_fast_assign(__entry->rule = refusal->rule;
+			   __entry->netns = net->net_cookie;
+			   __entry->sk = sk;
+			   __entry->hook = refusal->hook;
+			   __entry->reason = refusal->reason;
+			   __entry->observed = refusal->observed;
+			   __entry->family = refusal->family;
+			   __entry->protocol = refusal->protocol;
+			   __entry->selector = refusal->selector;
+			   merlon_trace_address(__entry->destination, refusal->family,
+						refusal->destination);),
+
+	    TP_printk("%s: %s rule=%016llx > %pI6c:%u protocol=%u netns=%llu sk=%p%s",
+		      merlon_show_hook(__entry->hook), merlon_show_reason(__entry->reason),
+		      __entry->rule, __entry->destination, __entry->selector,
+		      __entry->protocol, __entry->netns, __entry->sk,
+		      __entry->observed ? " observed" : "")
 );
 
 #endif
