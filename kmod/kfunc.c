@@ -11,6 +11,7 @@
 
 #include <linux/btf.h>
 #include <linux/btf_ids.h>
+#include <linux/filter.h>
 #include <linux/netdevice.h>
 #include <linux/rcupdate.h>
 #include <linux/skbuff.h>
@@ -19,6 +20,7 @@
 
 #include "classifier/classify.h"
 #include "generation.h"
+#include "leave.h"
 #include "pernet.h"
 
 static u32 classify(const struct merlon_tables *tables, const struct merlon_question *question)
@@ -112,6 +114,21 @@ __bpf_kfunc int merlon_classify_xdp(struct xdp_md *context,
 	return ask_at(((struct xdp_buff *)context)->rxq->dev, question, ret);
 }
 
+/**
+ * merlon_may_leave - may what a socket is about to connect to be sent?
+ * @context: of a program at a control group's connect4 or connect6
+ * @ret: why not; untouched where it may
+ *
+ * The answer is that of the wall, or yes where that cannot be known yet: see
+ * leave.h. In mode OBSERVING it is yes, and where the namespace is not armed.
+ *
+ * Return: 0 or -EPERM.
+ */
+__bpf_kfunc int merlon_may_leave(struct bpf_sock_addr *context, struct merlon_refusal *ret)
+{
+	return merlon_leave_check((const struct bpf_sock_addr_kern *)context, ret);
+}
+
 __bpf_kfunc_end_defs();
 
 BTF_KFUNCS_START(skb_kfuncs)
@@ -122,8 +139,14 @@ BTF_KFUNCS_START(xdp_kfuncs)
 BTF_ID_FLAGS(func, merlon_classify_xdp)
 BTF_KFUNCS_END(xdp_kfuncs)
 
+BTF_KFUNCS_START(sock_addr_kfuncs)
+BTF_ID_FLAGS(func, merlon_may_leave)
+BTF_KFUNCS_END(sock_addr_kfuncs)
+
 static const struct btf_kfunc_id_set skb_set = { .owner = THIS_MODULE, .set = &skb_kfuncs };
 static const struct btf_kfunc_id_set xdp_set = { .owner = THIS_MODULE, .set = &xdp_kfuncs };
+static const struct btf_kfunc_id_set sock_addr_set = { .owner = THIS_MODULE,
+						       .set = &sock_addr_kfuncs };
 
 /* They assist: without them every wall stands. What is registered goes with the module. */
 void __init merlon_kfunc_setup(void)
@@ -133,11 +156,13 @@ void __init merlon_kfunc_setup(void)
 	err = register_btf_kfunc_id_set(BPF_PROG_TYPE_SCHED_CLS, &skb_set);
 	if (!err)
 		err = register_btf_kfunc_id_set(BPF_PROG_TYPE_XDP, &xdp_set);
+	if (!err)
+		err = register_btf_kfunc_id_set(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, &sock_addr_set);
 	if (err)
 		pr_warn("BPF programs cannot ask for verdicts: %d\n", err);
 }
 
-MODULE_INFO(kfuncs, "merlon_classify_skb merlon_classify_xdp");
+MODULE_INFO(kfuncs, "merlon_classify_skb merlon_classify_xdp merlon_may_leave");
 
 #else
 

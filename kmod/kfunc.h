@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT */
 /*
- * The classifier for BPF programs: kfuncs for tc and XDP, where the kernel has
- * BTF of modules and its headers brought the kernel's own BTF. Where not, they
- * are not there, and the module says so when it is loaded and in its modinfo:
+ * What BPF programs may ask: kfuncs for tc, XDP and the calls of sockets (those
+ * of merlon-watch), where the kernel has BTF of modules and its headers brought
+ * the kernel's own BTF. Where not, they are not there, and the module says so
+ * when it is loaded and in its modinfo:
  *
  *	modinfo -F kfuncs merlon
  *
@@ -21,6 +22,8 @@
 #include <linux/types.h>
 
 struct __sk_buff;
+struct bpf_sock_addr;
+struct merlon_refusal;
 struct xdp_md;
 
 /**
@@ -58,6 +61,8 @@ int merlon_classify_skb(struct __sk_buff *context, const struct merlon_question 
 			struct merlon_answer *ret);
 int merlon_classify_xdp(struct xdp_md *context, const struct merlon_question *question,
 			struct merlon_answer *ret);
+
+int merlon_may_leave(struct bpf_sock_addr *context, struct merlon_refusal *ret);
 
 void merlon_kfunc_setup(void);
 

@@ -151,7 +151,8 @@ judged() {
 }
 
 scene
-is "$(modinfo -F kfuncs merlon)" "merlon_classify_skb merlon_classify_xdp" "modinfo names them"
+is "$(modinfo -F kfuncs merlon)" "merlon_classify_skb merlon_classify_xdp merlon_may_leave" \
+	"modinfo names them"
 passes 4 54 "with no program, it arrives"
 passes 6 54 "IPv6 too"
 
