@@ -5,7 +5,6 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <linux/if_link.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -50,23 +49,13 @@ static int load(const struct shield_settings *settings, struct shield **ret,
 static int pin(const struct shield_place *place, const char *name, int fd,
 	       struct ml_error *error)
 {
-	char path[SHIELD_PIN];
-
-	shield_pin(place, name, path);
-	unlink(path);
-	if (bpf_obj_pin(fd, path))
-		return ml_error_set(error, -errno, "cannot pin %s: %s", path, strerror(errno));
-	return 0;
+	return pins_put(place->path, name, fd, error);
 }
 
 static int settle(const struct shield_place *place, const char *from, const char *to,
 		  struct ml_error *error)
 {
-	char a[SHIELD_PIN], b[SHIELD_PIN];
-
-	if (rename(shield_pin(place, from, a), shield_pin(place, to, b)))
-		return ml_error_set(error, -errno, "cannot rename %s: %s", a, strerror(errno));
-	return 0;
+	return pins_settle(place->path, from, to, error);
 }
 
 static int pin_maps(const struct shield_place *place, const struct shield *shield,

@@ -4,23 +4,18 @@
 #include <bpf/bpf.h>
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <linux/magic.h>
 #include <net/if.h>
 #include <net/if_arp.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 const char *shield_pin(const struct shield_place *place, const char *name,
 		       char buffer[static SHIELD_PIN])
 {
-	snprintf(buffer, SHIELD_PIN, "%s/%s", place->path, name);
-	return buffer;
+	return pins_path(place->path, name, buffer);
 }
 
 /* 0: it cannot be told. */
@@ -35,19 +30,7 @@ static uintmax_t own_namespace(void)
 
 int shield_remove(const struct shield_place *place, struct ml_error *error)
 {
-	DIR *directory = opendir(place->path);
-	char pin[SHIELD_PIN];
-	struct dirent *entry;
-
-	if (!directory)
-		return ml_error_set(error, -errno, "%s: %s", place->path, strerror(errno));
-	while ((entry = readdir(directory)))
-		if (entry->d_name[0] != '.')
-			unlink(shield_pin(place, entry->d_name, pin));
-	closedir(directory);
-	if (rmdir(place->path))
-		return ml_error_set(error, -errno, "%s: %s", place->path, strerror(errno));
-	return 0;
+	return pins_remove(place->path, error);
 }
 
 /* Does the link at @place still hold a device? */
@@ -120,23 +103,9 @@ static int sweep(const struct shield_place *place, void *arg, struct ml_error *e
 
 int shield_lock(struct ml_error *error)
 {
-	struct statfs status;
-	int fd;
+	int code = pins_lock(SHIELD_ROOT, error);
 
-	if (geteuid())
-		return ml_error_set(error, -EPERM, "only root can load and see XDP programs");
-	if (statfs("/sys/fs/bpf", &status) || status.f_type != BPF_FS_MAGIC)
-		return ml_error_set(error, -ENOENT, "/sys/fs/bpf is no bpf file system (with "
-				    "'ip netns exec' it is not; 'nsenter --net=' leaves it); "
-				    "run 'mount -t bpf bpf /sys/fs/bpf'");
-	if (mkdir(SHIELD_ROOT, 0700) && errno != EEXIST)
-		return ml_error_set(error, -errno, "cannot make %s: %s", SHIELD_ROOT,
-				    strerror(errno));
-	fd = open(SHIELD_ROOT, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0 || flock(fd, LOCK_EX))
-		return ml_error_set(error, -errno, "cannot lock %s: %s", SHIELD_ROOT,
-				    strerror(errno));
-	return each(sweep, 0, NULL, error);
+	return code ? code : each(sweep, 0, NULL, error);
 }
 
 /* ----------------------------------------------------------------- device */

@@ -13,9 +13,10 @@
 #include <stdint.h>
 
 #include "error.h"
+#include "pins.h"
 
 #define SHIELD_ROOT	"/sys/fs/bpf/merlon-shield"
-#define SHIELD_PIN	384	/* room for the path of a pin */
+#define SHIELD_PIN	PINS_PATH
 
 /**
  * struct shield_place - one device's
