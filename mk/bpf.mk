@@ -1,21 +1,22 @@
 # SPDX-License-Identifier: GPL-2.0 OR MIT
-# Programs for the kernel's BPF machine, and merlon-shield, which brings one:
-# NAME.bpf.c is compiled by clang, and by bpftool made into NAME.skel.h, which
-# holds its bytes.
+# Programs for the kernel's BPF machine, and those that bring them: merlon-shield
+# and merlon-watch. NAME.bpf.c is compiled by clang, and by bpftool made into
+# NAME.skel.h, which holds its bytes.
 
 BPF_CLANG ?= clang
 BPFTOOL ?= bpftool
 # v3 has compare-and-exchange; both kernels know it.
-BPF_CFLAGS := -target bpf -mcpu=v3 -O2 -g -Wall -Wextra -Werror -Iuapi -Ikmod \
+BPF_CFLAGS := -target bpf -mcpu=v3 -O2 -g -Wall -Wextra -Werror -Iuapi -Ikmod -Iuserspace/lib \
 	-I/usr/include/$(shell gcc -print-multiarch)
 
-shield_src := $(wildcard userspace/bpf/shield_*.c)
-all_src += $(shield_src)
+bpf_programs := shield watch
+bpf_src := $(filter-out %.bpf.c,$(wildcard userspace/bpf/*.c))
+all_src += $(bpf_src)
 
 # What tests load; they find it by name in build/user/bpf/selftests/bpf.
 bpf_tests := $(patsubst %.c,$(O)/bpf/%.o,$(wildcard selftests/bpf/*.bpf.c))
 
-programs: $(O)/merlon-shield
+programs: $(bpf_programs:%=$(O)/merlon-%)
 tools: $(bpf_tests)
 
 define bpf_need
@@ -38,13 +39,18 @@ $(O)/bpf/%.skel.h: $(O)/bpf/%.bpf.o
 	@$(BPFTOOL) gen skeleton $< name $(notdir $*) >$@.new
 	@mv $@.new $@
 
-$(call obj,$(shield_src)): CPPFLAGS += -I$(O)/bpf/userspace/bpf
-$(call obj,userspace/bpf/shield_attach.c): $(O)/bpf/userspace/bpf/shield.skel.h
+$(call obj,$(bpf_src)): CPPFLAGS += -I$(O)/bpf/userspace/bpf
+$(foreach p,$(bpf_programs),$(eval \
+	$(call obj,userspace/bpf/$(p)_attach.c): $(O)/bpf/userspace/bpf/$(p).skel.h))
 
-$(O)/merlon-shield: $(call obj,$(shield_src)) $(lib_a)
+$(O)/merlon-%: $(lib_a)
 	@echo "  LD      $(SAN) $@"
-	@$(CC) $(CFLAGS) $(LINKOPT) -o $@ $^ $(shell pkg-config --libs jansson libbpf)
+	@$(CC) $(CFLAGS) $(LINKOPT) -o $@ $(filter %.o,$^) $(lib_a) \
+		$(shell pkg-config --libs jansson libbpf)
+
+$(foreach p,$(bpf_programs),$(eval \
+	$(O)/merlon-$(p): $(call obj,userspace/bpf/pins.c $(wildcard userspace/bpf/$(p)_*.c))))
 
 .PRECIOUS: $(O)/bpf/%.bpf.o $(O)/bpf/%.skel.h
--include $(patsubst %.o,%.d,$(call obj,$(shield_src)))
+-include $(patsubst %.o,%.d,$(call obj,$(bpf_src)))
 -include $(wildcard $(O)/bpf/*/bpf/*.d)

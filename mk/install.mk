@@ -16,7 +16,7 @@ libexecdir := $(DESTDIR)/usr/lib/merlon
 module_source := $(DESTDIR)/usr/src/merlon-$(VERSION)
 man_pages := $(wildcard man/*.[158])
 # As the packages have them; elsewhere PREFIX goes in.
-relocate := sed -e 's|/usr/sbin/merlond|$(PREFIX)/sbin/merlond|' \
+relocate := sed -e 's|/usr/sbin/merlon\([d-]\)|$(PREFIX)/sbin/merlon\1|' \
 	-e 's|/usr/bin/merlon$$|$(PREFIX)/bin/merlon|'
 
 .PHONY: install install-programs install-module-source install-here uninstall deb
@@ -37,13 +37,14 @@ install-programs: programs
 	install -d $(bindir) $(sbindir) $(libexecdir) $(DESTDIR)$(UNITDIR)
 	install -m 755 $(O)/merlon $(bindir)/merlon
 	install -m 755 $(O)/merlond $(sbindir)/merlond
-	install -m 755 $(O)/merlon-shield $(sbindir)/merlon-shield
+	install -m 755 $(O)/merlon-shield $(O)/merlon-watch $(sbindir)
 	$(relocate) packaging/systemd/merlond.service >$(DESTDIR)$(UNITDIR)/merlond.service
+	$(relocate) packaging/systemd/merlon-watch.service >$(DESTDIR)$(UNITDIR)/merlon-watch.service
 	$(relocate) packaging/libexec/boot.sh >$(libexecdir)/boot.sh
 	install -m 755 packaging/libexec/load-wireguard packaging/libexec/hold $(libexecdir)
 	install -m 644 packaging/libexec/closed.nft $(libexecdir)/closed.nft
 	install -m 644 packaging/systemd/merlon-hold.service $(DESTDIR)$(UNITDIR)/merlon-hold.service
-	chmod 644 $(DESTDIR)$(UNITDIR)/merlond.service $(libexecdir)/boot.sh
+	chmod 644 $(DESTDIR)$(UNITDIR)/{merlond,merlon-watch}.service $(libexecdir)/boot.sh
 	install -D -m 644 packaging/systemd/merlon.sysusers $(DESTDIR)/usr/lib/sysusers.d/merlon.conf
 	install -D -m 644 packaging/systemd/merlon.tmpfiles $(DESTDIR)/usr/lib/tmpfiles.d/merlon.conf
 	install -D -m 644 packaging/modprobe.d/merlon.conf $(DESTDIR)/lib/modprobe.d/merlon.conf
@@ -65,13 +66,15 @@ install-module-source:
 uninstall: ## take out what install put in (refused while armed); /etc/merlon and /var/lib/merlon stay
 ifeq ($(DESTDIR),)
 	packaging/libexec/refuse-while-armed
-	[ ! -d /run/systemd/system ] || systemctl disable --now merlond.service merlon-hold.service
+	[ ! -d /run/systemd/system ] || \
+		systemctl disable --now merlond.service merlon-hold.service merlon-watch.service
+	[ ! -d /sys/fs/bpf/merlon-watch ] || merlon-watch detach
 	[ ! -d /sys/module/merlon ] || rmmod merlon
 	dkms remove -m merlon -v $(VERSION) --all
 endif
 	rm -rf $(module_source) $(libexecdir)
-	rm -f $(bindir)/merlon $(sbindir)/merlond $(sbindir)/merlon-shield \
-		$(DESTDIR)$(UNITDIR)/merlond.service $(DESTDIR)$(UNITDIR)/merlon-hold.service \
+	rm -f $(bindir)/merlon $(sbindir)/merlond $(sbindir)/merlon-shield $(sbindir)/merlon-watch \
+		$(DESTDIR)$(UNITDIR)/{merlond,merlon-hold,merlon-watch}.service \
 		$(DESTDIR)/usr/lib/sysusers.d/merlon.conf $(DESTDIR)/usr/lib/tmpfiles.d/merlon.conf \
 		$(DESTDIR)/lib/modprobe.d/merlon.conf $(DESTDIR)$(BASHDIR)/merlon \
 		$(DESTDIR)$(ZSHDIR)/_merlon $(DESTDIR)$(FISHDIR)/merlon.fish

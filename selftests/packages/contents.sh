@@ -6,7 +6,7 @@
 
 . "$(dirname "$0")/../lib/tap.sh"
 export LC_ALL=C
-plan 39
+plan 41
 
 version=$(cat VERSION)
 programs=build/deb/merlon_${version}_$(dpkg --print-architecture).deb
@@ -31,11 +31,13 @@ must dpkg-deb -x "$module" "$tap_dir/m"
 for file in "-rwxr-xr-x root/root /usr/bin/merlon" \
 	"-rwxr-xr-x root/root /usr/sbin/merlond" \
 	"-rwxr-xr-x root/root /usr/sbin/merlon-shield" \
+	"-rwxr-xr-x root/root /usr/sbin/merlon-watch" \
 	"-rwxr-xr-x root/root /usr/lib/merlon/load-wireguard" \
 	"-rwxr-xr-x root/root /usr/lib/merlon/hold" \
 	"-rw-r--r-- root/root /usr/lib/merlon/boot.sh" \
 	"-rw-r--r-- root/root /usr/lib/merlon/closed.nft" \
 	"-rw-r--r-- root/root /lib/systemd/system/merlon-hold.service" \
+	"-rw-r--r-- root/root /lib/systemd/system/merlon-watch.service" \
 	"-rw-r--r-- root/root /lib/modprobe.d/merlon.conf" \
 	"-rw-r--r-- root/root /lib/systemd/system/merlond.service" \
 	"-rw-r--r-- root/root /usr/lib/sysusers.d/merlon.conf" \
