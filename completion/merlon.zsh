@@ -11,6 +11,7 @@ _merlon_options() {
 	'rules') echo '--sort --watch --interval --count --state-dir --json --help' ;;
 	'explain') echo '--file --node --verbose --leaving --user --cgroup --outside --state-dir --json --help' ;;
 	'drops') echo '--follow --count --state-dir --json --help' ;;
+	'leaks') echo '--follow --state-dir --json --help' ;;
 	'apply') echo '--socket --json --help' ;;
 	'arm') echo '--scope --observe --confirm-within --confirm --reason --force --socket --state-dir --json --help' ;;
 	'disarm') echo '--reason --socket --state-dir --json --help' ;;
@@ -33,7 +34,7 @@ _merlon_options() {
 
 _merlon_words() {
 	case $1 in
-	'') echo 'adopt status rules explain drops apply arm disarm policy key trust completion version help' ;;
+	'') echo 'adopt status rules explain drops leaks apply arm disarm policy key trust completion version help' ;;
 	'policy') echo 'check test compile sign renew verify show diff' ;;
 	'key') echo 'generate show' ;;
 	'trust') echo 'init' ;;
@@ -53,6 +54,7 @@ _merlon_argument() {
 	'explain --node' | 'explain -n' | 'explain --leaving' | 'explain -l' | 'explain --user' | 'explain -u' | 'explain --cgroup' | 'explain -c') echo none ;;
 	'drops --state-dir') echo file ;;
 	'drops --count' | 'drops -c') echo none ;;
+	'leaks --state-dir') echo file ;;
 	'apply --socket') echo file ;;
 	'arm --socket' | 'arm --state-dir') echo file ;;
 	'arm --confirm-within' | 'arm --reason') echo none ;;

@@ -7,7 +7,7 @@
 
 extern const struct cli_command cli_adopt, cli_apply, cli_arm, cli_completion,
 	cli_disarm, cli_drops, cli_explain, cli_help, cli_key_generate,
-	cli_key_show, cli_policy_check, cli_policy_compile, cli_policy_diff,
+	cli_key_show, cli_leaks, cli_policy_check, cli_policy_compile, cli_policy_diff,
 	cli_policy_renew, cli_policy_show, cli_policy_sign, cli_policy_test,
 	cli_policy_verify, cli_rules, cli_status, cli_trust_init, cli_version;
 

@@ -7,6 +7,7 @@ const struct cli_command *const cli_commands[] = {
 	&cli_rules,
 	&cli_explain,
 	&cli_drops,
+	&cli_leaks,
 	&cli_apply,
 	&cli_arm,
 	&cli_disarm,
