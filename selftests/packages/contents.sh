@@ -95,7 +95,7 @@ wanted=$(cut -d' ' -f3 "$tap_dir/programs" "$tap_dir/module" | grep -v /usr/shar
 	sed -E 's|\.gz$||; s|^/usr/(s?bin/)|/opt/m/\1|; s|^/usr/share/man|/opt/m/share/man|' | sort)
 is "$(cd "$staged" && find . -type f -printf '/%P\n' | sort)" "$wanted" \
 	"lays out what the packages hold, under PREFIX what is not looked for elsewhere"
-is "$(grep -rhoE '/opt/m/s?bin/[a-z]+' "$staged/lib" "$staged/usr/lib" | sort -u | paste -sd' ')" \
-	"/opt/m/bin/merlon /opt/m/sbin/merlond" "unit and script look there"
+is "$(grep -rhoE '/opt/m/s?bin/[a-z-]+' "$staged/lib" "$staged/usr/lib" | LC_ALL=C sort -u | paste -sd' ')" \
+	"/opt/m/bin/merlon /opt/m/sbin/merlon-watch /opt/m/sbin/merlond" "units and script look there"
 must make -s uninstall DESTDIR="$staged" PREFIX=/opt/m
 is "$(find "$staged" -type f)" "" "make uninstall leaves no file"
