@@ -275,7 +275,7 @@ row "the lifetime is over: noted" "caller 0 / 10.7.0.2 tcp:7044 expired $how [0-
 
 # --- follow ----------------------------------------------------------------------
 
-on node "$merlon" leaks --follow --json >"$tap_dir/follow" &
+nsenter --net=/run/netns/node "$merlon" leaks --follow --json >"$tap_dir/follow" &
 follower=$!
 at_exit kill "$follower"
 wait_for 10 eval 'call send udp 192.0.2.2 7050 >/dev/null; grep -q udp:7050 "$tap_dir/follow"'
