@@ -43,7 +43,8 @@ install-programs: programs
 	$(relocate) packaging/libexec/boot.sh >$(libexecdir)/boot.sh
 	install -m 755 packaging/libexec/load-wireguard packaging/libexec/hold $(libexecdir)
 	install -m 644 packaging/libexec/closed.nft $(libexecdir)/closed.nft
-	install -m 644 packaging/systemd/merlon-hold.service $(DESTDIR)$(UNITDIR)/merlon-hold.service
+	install -m 644 packaging/systemd/merlon-hold.service \
+		packaging/systemd/merlon-hold-early.service $(DESTDIR)$(UNITDIR)
 	chmod 644 $(DESTDIR)$(UNITDIR)/{merlond,merlon-watch}.service $(libexecdir)/boot.sh
 	install -D -m 644 packaging/systemd/merlon.sysusers $(DESTDIR)/usr/lib/sysusers.d/merlon.conf
 	install -D -m 644 packaging/systemd/merlon.tmpfiles $(DESTDIR)/usr/lib/tmpfiles.d/merlon.conf
@@ -67,14 +68,15 @@ uninstall: ## take out what install put in (refused while armed); /etc/merlon an
 ifeq ($(DESTDIR),)
 	packaging/libexec/refuse-while-armed
 	[ ! -d /run/systemd/system ] || \
-		systemctl disable --now merlond.service merlon-hold.service merlon-watch.service
+		systemctl disable --now merlond.service merlon-hold.service \
+			merlon-hold-early.service merlon-watch.service
 	[ ! -d /sys/fs/bpf/merlon-watch ] || merlon-watch detach
 	[ ! -d /sys/module/merlon ] || rmmod merlon
 	dkms remove -m merlon -v $(VERSION) --all
 endif
 	rm -rf $(module_source) $(libexecdir)
 	rm -f $(bindir)/merlon $(sbindir)/merlond $(sbindir)/merlon-shield $(sbindir)/merlon-watch \
-		$(DESTDIR)$(UNITDIR)/{merlond,merlon-hold,merlon-watch}.service \
+		$(DESTDIR)$(UNITDIR)/{merlond,merlon-hold,merlon-hold-early,merlon-watch}.service \
 		$(DESTDIR)/usr/lib/sysusers.d/merlon.conf $(DESTDIR)/usr/lib/tmpfiles.d/merlon.conf \
 		$(DESTDIR)/lib/modprobe.d/merlon.conf $(DESTDIR)$(BASHDIR)/merlon \
 		$(DESTDIR)$(ZSHDIR)/_merlon $(DESTDIR)$(FISHDIR)/merlon.fish

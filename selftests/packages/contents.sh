@@ -6,7 +6,7 @@
 
 . "$(dirname "$0")/../lib/tap.sh"
 export LC_ALL=C
-plan 41
+plan 42
 
 version=$(cat VERSION)
 programs=build/deb/merlon_${version}_$(dpkg --print-architecture).deb
@@ -37,6 +37,7 @@ for file in "-rwxr-xr-x root/root /usr/bin/merlon" \
 	"-rw-r--r-- root/root /usr/lib/merlon/boot.sh" \
 	"-rw-r--r-- root/root /usr/lib/merlon/closed.nft" \
 	"-rw-r--r-- root/root /lib/systemd/system/merlon-hold.service" \
+	"-rw-r--r-- root/root /lib/systemd/system/merlon-hold-early.service" \
 	"-rw-r--r-- root/root /lib/systemd/system/merlon-watch.service" \
 	"-rw-r--r-- root/root /lib/modprobe.d/merlon.conf" \
 	"-rw-r--r-- root/root /lib/systemd/system/merlond.service" \
