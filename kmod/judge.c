@@ -41,22 +41,12 @@ static __always_inline bool allows(u32 verdict)
 	return MERLON_VERDICT_ACTION(verdict) == MERLON_ACTION_ALLOW;
 }
 
-static __always_inline u32 classify(u8 family, const struct merlon_tables *tables,
-				    const void *source, const void *destination,
-				    u8 protocol, u16 selector)
-{
-	if (family == AF_INET)
-		return merlon_classify4(tables, *(const __be32 *)source,
-					*(const __be32 *)destination, protocol, selector);
-	return merlon_classify6(tables, source, destination, protocol, selector);
-}
-
 /* Not inlined: whatever is not a packet of a connection comes here, some of it twice. */
 static noinline u32 classify_apart(u8 family, const struct merlon_tables *tables,
 				   const void *source, const void *destination,
 				   u8 protocol, u16 selector)
 {
-	return classify(family, tables, source, destination, protocol, selector);
+	return merlon_classify_ip(tables, family, source, destination, protocol, selector);
 }
 
 static u32 classify_own(const struct merlon_tables *tables,
@@ -113,8 +103,8 @@ by_translation(u8 family, const struct merlon_tables *tables,
 {
 	u8 protocol = original->dst.protonum;
 	u16 selector = tuple_selector(protocol, reply->src.u.all, original->dst.u.icmp.type);
-	u32 translated = classify(family, tables, &original->src.u3, &reply->src.u3,
-				  protocol, selector);
+	u32 translated = merlon_classify_ip(tables, family, &original->src.u3, &reply->src.u3,
+					    protocol, selector);
 
 	if (!MERLON_VERDICT_RULE(translated) || allows(translated))
 		return by_verdict(verdict);
@@ -127,11 +117,11 @@ by_connection(u8 family, const struct merlon_tables *tables, const struct nf_con
 	const struct nf_conntrack_tuple *original = &ct->tuplehash[IP_CT_DIR_ORIGINAL].tuple;
 	const struct nf_conntrack_tuple *reply = &ct->tuplehash[IP_CT_DIR_REPLY].tuple;
 	u8 protocol = original->dst.protonum;
-	u32 verdict;
+	u16 selector = tuple_selector(protocol, original->dst.u.all,
+				      original->dst.u.icmp.type);
+	u32 verdict = merlon_classify_ip(tables, family, &original->src.u3, &original->dst.u3,
+					 protocol, selector);
 
-	verdict = classify(family, tables, &original->src.u3, &original->dst.u3, protocol,
-			   tuple_selector(protocol, original->dst.u.all,
-					  original->dst.u.icmp.type));
 	if (unlikely(is_translated(family, original, reply)) && allows(verdict))
 		return by_translation(family, tables, original, reply, verdict);
 	return by_verdict(verdict);

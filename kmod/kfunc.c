@@ -23,19 +23,6 @@
 #include "leave.h"
 #include "pernet.h"
 
-static u32 classify(const struct merlon_tables *tables, const struct merlon_question *question)
-{
-	__be32 source, destination;
-
-	if (question->family == AF_INET6)
-		return merlon_classify6(tables, question->source, question->destination,
-					question->protocol, question->selector);
-	memcpy(&source, question->source, sizeof(source));
-	memcpy(&destination, question->destination, sizeof(destination));
-	return merlon_classify4(tables, source, destination, question->protocol,
-				question->selector);
-}
-
 /* Under RCU. */
 static int ask(const struct merlon_net *mn, const struct merlon_question *question,
 	       struct merlon_answer *ret)
@@ -50,7 +37,9 @@ static int ask(const struct merlon_net *mn, const struct merlon_question *questi
 		return -ENOENT;
 	if (READ_ONCE(generation->expired))
 		return -ETIME;
-	verdict = classify(generation->tables, question);
+	verdict = merlon_classify_ip(generation->tables, question->family, question->source,
+				     question->destination, question->protocol,
+				     question->selector);
 	*ret = (struct merlon_answer) {
 		.rule = merlon_tables_rule_id(generation->tables, MERLON_VERDICT_RULE(verdict)),
 		.action = MERLON_VERDICT_ACTION(verdict),

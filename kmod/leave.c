@@ -210,12 +210,8 @@ static bool allows(u32 verdict)
 
 static u32 classify(const struct merlon_tables *tables, const struct merlon_packet *packet)
 {
-	if (packet->family == AF_INET)
-		return merlon_classify4(tables, *(const __be32 *)packet->source,
-					*(const __be32 *)packet->destination,
-					packet->protocol, packet->selector);
-	return merlon_classify6(tables, packet->source, packet->destination,
-				packet->protocol, packet->selector);
+	return merlon_classify_ip(tables, packet->family, packet->source, packet->destination,
+				  packet->protocol, packet->selector);
 }
 
 /* The first part: by its own tuple, as new. */

@@ -92,6 +92,7 @@ size_t merlon_tables_bytes(const struct merlon_tables *tables);
  * classify.h provides, all inline:
  *   u32 merlon_classify4(tables, __be32 src, __be32 dst, u8 protocol, u16 selector)
  *   u32 merlon_classify6(tables, const u8 src[16], const u8 dst[16], protocol, selector)
+ *   u32 merlon_classify_ip(tables, family, src, dst, protocol, selector)
  *   u8  merlon_owner4(tables, __be32 src)   the tunnel that owns an address, or 0
  *   u8  merlon_owner6(tables, const u8 src[16])
  * and classify.c the same with every step shown, for explain:

@@ -2,14 +2,12 @@
 /* The steps of a verdict one by one, for explain, and what tables tell. */
 #include "classify.h"
 
-#define FAMILY_IPV4 2	/* AF_INET */
-
 static const struct merlon_ends *ends_find(const struct merlon_tables *tables,
 					   u8 family, const u8 *address)
 {
 	__be32 address4;
 
-	if (family != FAMILY_IPV4)
+	if (family != MERLON_FAMILY_IPV4)
 		return merlon_ends6(tables, address);
 	memcpy(&address4, address, sizeof(address4));
 	return merlon_ends4(tables, address4);

@@ -154,6 +154,34 @@ static __always_inline u32 merlon_classify6(const struct merlon_tables *tables,
 			       merlon_ends6(tables, dst), protocol, selector);
 }
 
+#define MERLON_FAMILY_IPV4 2	/* AF_INET, which not every user of this file has */
+
+/**
+ * merlon_classify_ip - the verdict on a packet of either family
+ * @tables: to look it up in
+ * @family: AF_INET (2); else IPv6
+ * @src: source address, 4 or 16 bytes in network byte order, at any alignment
+ * @dst: destination address
+ * @protocol: IP protocol number
+ * @selector: destination port or ICMP type in host byte order, else 0
+ *
+ * Where @family is known at compile time nothing is left of the choice.
+ *
+ * Return: MERLON_VERDICT of the rule that wins.
+ */
+static __always_inline u32 merlon_classify_ip(const struct merlon_tables *tables, u8 family,
+					      const void *src, const void *dst,
+					      u8 protocol, u16 selector)
+{
+	__be32 src4, dst4;
+
+	if (family != MERLON_FAMILY_IPV4)
+		return merlon_classify6(tables, src, dst, protocol, selector);
+	memcpy(&src4, src, sizeof(src4));
+	memcpy(&dst4, dst, sizeof(dst4));
+	return merlon_classify4(tables, src4, dst4, protocol, selector);
+}
+
 /**
  * merlon_owner4 - the only tunnel that may deliver packets from an address
  * @tables: to look it up in
