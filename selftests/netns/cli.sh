@@ -20,7 +20,7 @@ merlon=${MERLON:-$PWD/build/user/merlon}
 merlond=${MERLOND:-$PWD/build/user/merlond}
 data=$PWD/selftests/cli/data
 dir=$tap_dir/etc state=$tap_dir/state socket=$tap_dir/merlond.sock
-plan 107
+plan 108
 export NO_COLOR=1
 must mkdir -p "$dir"
 must modprobe merlon
@@ -228,8 +228,9 @@ ended 0 "confirmed"
 json '[.state, .kept, .confirmSeconds]' '["enforcing",true,null]' "for good, and kept"
 not_ok "and it is so" smb_passes
 is "$(status_json | jq -r .daemon.armed.mode)" enforcing "merlond would arm it after a reboot"
-both arm --scope everything --force
+both arm --scope everything --force --json
 ended 0 "scope everything"
+json '[.scope, .holes, .watch.attached]' '["everything",[],false]' "and what it cannot hold here"
 not_ok "nothing leaves beside the tunnel" n gate ping -qc1 -W2 192.0.2.1
 ok "what is granted comes by the tunnel" ssh_passes
 both arm --scope tunnels

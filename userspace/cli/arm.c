@@ -13,6 +13,7 @@
 #include "describe.h"
 #include "live.h"
 #include "session.h"
+#include "unheld.h"
 #include "units.h"
 
 /* ------------------------------------------------------------------- kept */
@@ -266,6 +267,10 @@ static void arm_answer(struct cli *cli, const struct ml_kernel_status *status, b
 		ml_output_say(out, ML_WARN,
 			      "The kernel undoes it in %u s, unless you say: merlon arm --confirm",
 			      status->confirm_s);
+	if (status->scope == MERLON_SCOPE_EVERYTHING) {
+		unheld_by_guards(out, status);
+		unheld_by_watch(out);
+	}
 	if (status->state == MERLON_STATE_OBSERVING)
 		ml_output_say(out, ML_PLAIN, "What would be dropped: merlon drops --follow");
 }
