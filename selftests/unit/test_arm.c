@@ -35,6 +35,17 @@ const char *session_network_root(void)
 	return NULL;
 }
 
+void unheld_by_guards(struct ml_output *out, const struct ml_kernel_status *status)
+{
+	(void)out;
+	(void)status;
+}
+
+void unheld_by_watch(struct ml_output *out)
+{
+	(void)out;
+}
+
 int live_open(const struct cli *cli, struct live *ret, struct ml_error *error)
 {
 	(void)cli;
