@@ -27,6 +27,7 @@
 #include "faultn_commands.h"
 #include "faultn_deeds.h"
 #include "faultn_judge.h"
+#include "nltool_arm.h"
 #include "nltool_link.h"
 #include "nltool_load.h"
 
@@ -316,6 +317,14 @@ static const char *compare(enum answer answer, int code, int done)
 	return NULL;
 }
 
+/* ORDER: what the scope is now is known when it was looked for. */
+static const char *judge_now(void)
+{
+	struct view now = look();
+
+	return judge_state(now.state, now.scope);
+}
+
 /* One fault. Return: was there one? */
 static bool inject(const struct operation *operation, unsigned int n, struct tally *tally)
 {
@@ -340,7 +349,7 @@ static bool inject(const struct operation *operation, unsigned int n, struct tal
 	if (!wrong && code && answer != NOT_ANSWERED && done && operation->done != done_asking)
 		wrong = "done, and said not to be";
 	if (!wrong)
-		wrong = judge_state(look().state, seen.scope);
+		wrong = judge_now();
 	outcome.code = code;
 	if (wrong)
 		complain(operation, n, wrong, tally);
@@ -384,7 +393,7 @@ static void live(void)
 	deed_write_create();
 	need(deed_send(), DEED_DEVICE);
 	need(load(&small, 1, 1, 3600000), "load");
-	need(arm(MERLON_MODE_ENFORCING, 3600), "arm");
+	need(arm(scope, MERLON_MODE_ENFORCING, 3600), "arm");
 	need(load_begin(&small, 1, 2, 3600000), "begin");
 	_exit(0);
 }
@@ -392,7 +401,7 @@ static void live(void)
 /* The namespace's end cannot be refused: it must come, and leave nothing. */
 static unsigned int run_end(void)
 {
-	unsigned long users = deed_users();
+	unsigned long users = armed_namespaces();
 	unsigned int n, failed = 0;
 	uint64_t until;
 	int status;
@@ -404,10 +413,10 @@ static unsigned int run_end(void)
 		if (wait(&status) < 0 || status)
 			return 1;
 		until = now_ms() + 120000;
-		while (deed_users() > users && now_ms() < until)
+		while (armed_namespaces() > users && now_ms() < until)
 			usleep(10000);
 		failed += deed_workers_end();
-		if (deed_users() > users) {
+		if (armed_namespaces() > users) {
 			printf("wrong: namespace-end, fault %u: it stays\n", n);
 			return 1;
 		}
@@ -500,7 +509,7 @@ int main(int argc, char **argv)
 	for (i = 9; i < argc; i++)
 		wrong += run_named(argv[i]);
 	prepare_armed();
-	if (judge_state(look().state, seen.scope) || judge.leaked)
+	if (judge_now() || judge.leaked)
 		wrong++;
 	printf("judge: %llu probes, %lu arrived, %lu past the tunnel, %lu that were denied\n",
 	       (unsigned long long)judge.sent, judge.arrived, judge.outside_arrived, judge.leaked);

@@ -7,6 +7,7 @@
 #define FAULTN_COMMANDS_H
 
 #include "faultn_judge.h"
+#include "nltool_arm.h"
 #include "nltool_link.h"
 #include "nltool_load.h"
 
@@ -76,17 +77,6 @@ static void need(int code, const char *what)
 	exit(2);
 }
 
-static int arm(uint32_t mode, uint32_t confirm_s)
-{
-	struct nlmsghdr *message = request(MERLON_CMD_ARM, 0);
-
-	mnl_attr_put_u32(message, MERLON_A_SCOPE, scope);
-	mnl_attr_put_u32(message, MERLON_A_MODE, mode);
-	if (confirm_s)
-		mnl_attr_put_u32(message, MERLON_A_CONFIRM_S, confirm_s);
-	return talk(message, NULL);
-}
-
 static void disarm(void)
 {
 	struct nlmsghdr *message = request(MERLON_CMD_DISARM, 0);
@@ -111,19 +101,19 @@ static void prepare_armed(void)
 	if (look().state == MERLON_STATE_ENFORCING && !seen.confirm && seen.scope == scope)
 		return;
 	prepare_loaded();
-	need(arm(MERLON_MODE_ENFORCING, 0), "arm");
+	need(arm(scope, MERLON_MODE_ENFORCING, 0), "arm");
 }
 
 static void prepare_observing(void)
 {
 	prepare_loaded();
-	need(arm(MERLON_MODE_OBSERVING, 0), "arm");
+	need(arm(scope, MERLON_MODE_OBSERVING, 0), "arm");
 }
 
 static void prepare_unconfirmed(void)
 {
 	prepare_loaded();
-	need(arm(MERLON_MODE_ENFORCING, 3600), "arm");
+	need(arm(scope, MERLON_MODE_ENFORCING, 3600), "arm");
 }
 
 static void prepare_begun(void)

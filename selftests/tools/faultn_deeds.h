@@ -169,17 +169,6 @@ static int deed_unshare(void)
 	return unshare(CLONE_NEWNET) ? errno : 0;
 }
 
-static unsigned long deed_users(void)
-{
-	FILE *stream = fopen("/sys/module/merlon/refcnt", "re");
-	unsigned long count = 0;
-
-	if (!stream || fscanf(stream, "%lu", &count) != 1)
-		die("refcnt");
-	fclose(stream);
-	return count;
-}
-
 #define DEED_WORKERS 256
 
 static pid_t deed_worker[DEED_WORKERS];

@@ -55,26 +55,17 @@
 #include <linux/merlon.h>
 
 #include "tables_of.h"
+#include "nltool_arm.h"
 #include "nltool_link.h"
 #include "nltool_load.h"
 #include "nltool_steps.h"
 
 /* ------------------------------------------------------------------ arming */
 
-static int arm(uint32_t mode, uint32_t confirm_s)
-{
-	struct nlmsghdr *message = request(MERLON_CMD_ARM, 0);
-
-	mnl_attr_put_u32(message, MERLON_A_SCOPE, MERLON_SCOPE_TUNNELS);
-	mnl_attr_put_u32(message, MERLON_A_MODE, mode);
-	if (confirm_s)
-		mnl_attr_put_u32(message, MERLON_A_CONFIRM_S, confirm_s);
-	return talk(message, NULL);
-}
-
 static void step_arm(int argc, char **argv)
 {
-	arm(!strcmp(argv[1], "observing") ? MERLON_MODE_OBSERVING : MERLON_MODE_ENFORCING,
+	arm(MERLON_SCOPE_TUNNELS,
+	    !strcmp(argv[1], "observing") ? MERLON_MODE_OBSERVING : MERLON_MODE_ENFORCING,
 	    argc > 2 ? (uint32_t)number(argv[2]) : 0);
 }
 
@@ -522,7 +513,7 @@ static void meddle(const struct image *image, uint64_t epoch, unsigned int seed)
 		plain(MERLON_CMD_LOAD_ABORT);
 		break;
 	case 7:
-		arm(1 + (uint32_t)random() % 2, (uint32_t)random() % 2);
+		arm(MERLON_SCOPE_TUNNELS, 1 + (uint32_t)random() % 2, (uint32_t)random() % 2);
 		break;
 	case 8:
 		disarm();
@@ -591,17 +582,6 @@ static void add_tunnel_device(void)
 	mnl_socket_close(route);
 }
 
-static unsigned long armed_namespaces(void)
-{
-	FILE *stream = fopen("/sys/module/merlon/refcnt", "re");
-	unsigned long count = 0;
-
-	if (!stream || fscanf(stream, "%lu", &count) != 1)
-		die("refcnt");
-	fclose(stream);
-	return count;
-}
-
 /* Namespaces are cleaned up behind one's back, and not faster than they can be. */
 static void wait_for_the_dead(unsigned long most)
 {
@@ -627,7 +607,8 @@ static void live(const struct image *image, uint64_t i)
 		die("unshare");
 	add_tunnel_device();
 	if (load(image, 1, 1, i % 4 ? 60000 : 1 + i % 32) ||
-	    arm(i % 3 ? MERLON_MODE_ENFORCING : MERLON_MODE_OBSERVING, i % 5 ? 0 : 1)) {
+	    arm(MERLON_SCOPE_TUNNELS, i % 3 ? MERLON_MODE_ENFORCING : MERLON_MODE_OBSERVING,
+		i % 5 ? 0 : 1)) {
 		report("life");
 		exit(2);
 	}
