@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: GPL-2.0 OR MIT
+# What a packet costs, beside others. BENCH_ARGS is for bench/run: --kernel 6.12 …
+
+bench_src := $(wildcard bench/*.c)
+bench_src := $(filter-out %.bpf.c,$(bench_src))
+bench_bpf := $(patsubst %.c,$(O)/bpf/%.o,$(wildcard bench/*.bpf.c))
+all_src += $(bench_src)
+
+.PHONY: bench bench-baseline
+bench: ## instructions per packet, Merlon and others, and docs/bench.md with plots
+	@bench/run $(BENCH_ARGS)
+
+bench-baseline: ## what the regression gate compares with, measured anew
+	@bench/baseline
+
+tools: $(O)/bench/bpfpeer $(bench_bpf)
+
+$(O)/bench/%: $(O)/obj/bench/%.o
+	@mkdir -p $(@D)
+	@$(CC) $(CFLAGS) $(LINKOPT) -o $@ $^ $(shell pkg-config --libs libbpf)
