@@ -52,7 +52,7 @@ bench_setup() {
 up() {
 	local peer=${1%+ct}
 
-	[ "$peer" = "$1" ] || quietly nft "add table inet ct; add chain inet ct unused; add rule inet ct unused ct state new"
+	[ "$peer" = "$1" ] || quietly nft "add table inet track; add chain inet track unused; add rule inet track unused ct state new"
 	if [ "$peer" = merlon+flowtable ]; then
 		up_one flowtable "$2" "$3" "$4"
 		peer=merlon
@@ -129,7 +129,7 @@ down() {
 		quietly nft delete table $ip bench
 		;;
 	esac
-	[ "$peer" = "$1" ] || quietly nft delete table inet ct
+	[ "$peer" = "$1" ] || quietly nft delete table inet track
 }
 
 # -------------------------------------------------------------------- packets
