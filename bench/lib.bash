@@ -29,6 +29,9 @@ bench_setup() {
 	local old
 
 	quietly modprobe merlon
+	# Loaded, not switched on: where it is, Merlon asks whether it runs, and a
+	# boot would not be the same before and after the first who uses it.
+	quietly modprobe nf_conntrack
 	[ -d /sys/module/cost ] || quietly insmod "build/kmod/$MERLON_VM/cost.ko"
 	for old in wg0 dummy0; do	# of a test before this one
 		! ip link show $old >/dev/null 2>&1 || quietly ip link del $old
