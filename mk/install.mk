@@ -13,6 +13,7 @@ bindir := $(DESTDIR)$(PREFIX)/bin
 sbindir := $(DESTDIR)$(PREFIX)/sbin
 mandir := $(DESTDIR)$(PREFIX)/share/man
 libexecdir := $(DESTDIR)/usr/lib/merlon
+initramfs := $(DESTDIR)/usr/share/initramfs-tools
 module_source := $(DESTDIR)/usr/src/merlon-$(VERSION)
 man_pages := $(wildcard man/*.[158])
 # As the packages have them; elsewhere PREFIX goes in.
@@ -46,6 +47,9 @@ install-programs: programs
 	install -m 644 packaging/systemd/merlon-hold.service \
 		packaging/systemd/merlon-hold-early.service $(DESTDIR)$(UNITDIR)
 	chmod 644 $(DESTDIR)$(UNITDIR)/{merlond,merlon-watch}.service $(libexecdir)/boot.sh
+	install -D -m 755 packaging/initramfs/hook $(initramfs)/hooks/merlon
+	install -D -m 755 packaging/initramfs/init-top $(initramfs)/scripts/init-top/merlon
+	install -D -m 755 packaging/initramfs/init-bottom $(initramfs)/scripts/init-bottom/merlon
 	install -D -m 644 packaging/systemd/merlon.sysusers $(DESTDIR)/usr/lib/sysusers.d/merlon.conf
 	install -D -m 644 packaging/systemd/merlon.tmpfiles $(DESTDIR)/usr/lib/tmpfiles.d/merlon.conf
 	install -D -m 644 packaging/modprobe.d/merlon.conf $(DESTDIR)/lib/modprobe.d/merlon.conf
@@ -78,6 +82,7 @@ endif
 	rm -f $(bindir)/merlon $(sbindir)/merlond $(sbindir)/merlon-shield $(sbindir)/merlon-watch \
 		$(DESTDIR)$(UNITDIR)/{merlond,merlon-hold,merlon-hold-early,merlon-watch}.service \
 		$(DESTDIR)/usr/lib/sysusers.d/merlon.conf $(DESTDIR)/usr/lib/tmpfiles.d/merlon.conf \
+		$(initramfs)/hooks/merlon $(initramfs)/scripts/init-{top,bottom}/merlon \
 		$(DESTDIR)/lib/modprobe.d/merlon.conf $(DESTDIR)$(BASHDIR)/merlon \
 		$(DESTDIR)$(ZSHDIR)/_merlon $(DESTDIR)$(FISHDIR)/merlon.fish
 	for page in $(man_pages); do \

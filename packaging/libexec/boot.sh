@@ -1,10 +1,12 @@
 # shellcheck shell=sh disable=SC2034
 # SPDX-License-Identifier: GPL-2.0
 # What is done at boot on an armed machine, before merlond. Sourced by
-# load-wireguard and hold.
+# load-wireguard, hold, and the hook for initramfs-tools. It runs in an initramfs,
+# too: no more than a shell is there.
 
 state=/var/lib/merlon
 merlon=/usr/bin/merlon
+held=/run/merlon-initramfs	# is there where an initramfs held the machine
 
 say() { # priority sentence
 	echo "merlon: $2" >&2
@@ -27,8 +29,13 @@ advice() {
 }
 
 armed() {
-	"$merlon" status --json 2>/dev/null |
-		grep -qE '"state": *"(observing|lockdown|enforcing|expired)"'
+	answer=$("$merlon" status --json 2>/dev/null)
+	for one in observing lockdown enforcing expired; do
+		case $answer in
+		*"\"state\": \"$one\""* | *"\"state\":\"$one\""*) return 0 ;;
+		esac
+	done
+	return 1
 }
 
 # As merlond would, and before it. Where merlond or a person was first, theirs stands.
@@ -47,6 +54,28 @@ read_arming() {
 	*'"mode":"observing"'*) observing=1 ;;
 	*) observing= ;;
 	esac
+}
+
+# A file that cannot be read asks for no less.
+holds_everything() { # $arming is as the file says it
+	case $arming in
+	*'"scope":"tunnels"'*) return 1 ;;
+	esac
+}
+
+# Is an initramfs to hold this machine?
+wants_hold() {
+	[ -e "$state/armed" ] || return 1
+	read_arming
+	[ -z "$observing" ] && holds_everything
+}
+
+# Undoes what an initramfs did, and nothing else of Merlon's: what is kept stays.
+let_go() { # why
+	say 5 "the initramfs held this machine: $1."
+	"$merlon" disarm --state-dir /run/merlon.none --reason "held by the initramfs: $1" ||
+		say 3 "it cannot be disarmed: say 'merlon disarm --reason WHY' on this machine."
+	nft delete table inet merlon_closed 2>/dev/null || true
 }
 
 # Loads and arms; else sets $what and $help. The kernel called modprobe with -q,

@@ -6,7 +6,7 @@
 
 . "$(dirname "$0")/../lib/tap.sh"
 export LC_ALL=C
-plan 42
+plan 46
 
 version=$(cat VERSION)
 programs=build/deb/merlon_${version}_$(dpkg --print-architecture).deb
@@ -39,6 +39,9 @@ for file in "-rwxr-xr-x root/root /usr/bin/merlon" \
 	"-rw-r--r-- root/root /lib/systemd/system/merlon-hold.service" \
 	"-rw-r--r-- root/root /lib/systemd/system/merlon-hold-early.service" \
 	"-rw-r--r-- root/root /lib/systemd/system/merlon-watch.service" \
+	"-rwxr-xr-x root/root /usr/share/initramfs-tools/hooks/merlon" \
+	"-rwxr-xr-x root/root /usr/share/initramfs-tools/scripts/init-top/merlon" \
+	"-rwxr-xr-x root/root /usr/share/initramfs-tools/scripts/init-bottom/merlon" \
 	"-rw-r--r-- root/root /lib/modprobe.d/merlon.conf" \
 	"-rw-r--r-- root/root /lib/systemd/system/merlond.service" \
 	"-rw-r--r-- root/root /usr/lib/sysusers.d/merlon.conf" \
@@ -61,6 +64,7 @@ like "$(readelf -hlWd "$tap_dir/x/usr/sbin/merlond")" "BIND_NOW" "merlond is lin
 is "$(readelf -S "$tap_dir/x/usr/bin/merlon" | grep -c debug_info)" 0 "programs are stripped"
 is "$(field "$programs" Depends | grep -oE 'merlon-dkms \([^)]*\)')" "merlon-dkms (= $version)" \
 	"merlon needs the module of its version"
+like "$(script "$programs" triggers)" "^activate-noawait update-initramfs\$" "the initramfs is made anew"
 like "$(script "$programs" postinst)" "systemd-sysusers .*merlon.conf" "the user is made"
 not_ok "there is no debug package to install by mistake" \
 	eval "ls build/deb | grep -q dbgsym"

@@ -1,10 +1,21 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# timeout: 1500
+# timeout: 3000
 # on: host
 # A whole machine, from power-on to power-off, under systemd, with what is
-# installed: not armed, then armed for everything. What is sent at each stage is in
-# boot/prepare. The judge is QEMU, which keeps every frame of the card. A resume is
+# installed. What is sent at each stage is in boot/prepare and boot/image:
+#
+#	plain	not armed, by an initramfs that brings up a network
+#	armed	for everything, without such an initramfs: held by its first unit
+#	held	for everything, by such an initramfs, that the hook was there to make
+#
+# and as far as the initramfs, and what boot/after does behind it:
+#
+#	bare	as held, but the initramfs has no merlon.ko: rules of nf_tables hold it,
+#		which see no frames of packet sockets, until the machine's own is there
+#	freed	disarmed since that initramfs was made
+#
+# The judge is QEMU, which keeps every frame of the card. A resume is
 # not among them: this guest's root, over 9p, does not come back from one, and its
 # clock did not wake it from suspend-to-idle.
 #
@@ -18,7 +29,9 @@ cd "$(dirname "$0")/../../.." || exit
 . selftests/leak/result.bash
 
 row=37 title="boot, shutdown: before the daemon, after it"
-ways=({early,net,stop,last}-{udp4,dns,frame} {early,up,stop,last}-udp6 up-{udp4,dns,frame,routed})
+own=({early,net,stop,last}-{udp4,dns,frame} {early,up,stop,last}-udp6 up-{udp4,dns,frame,routed})
+first=(init-{udp4,dns,frame,routed,udp6})
+ways=("${first[@]}" "${own[@]}")
 state=lockdown
 [ -n "${MERLON_LEAK_SERIES:-}" ] || skip_all "selftests/leak/run says on which kernel"
 dir=$PWD/build/leak/$series/boot
@@ -28,26 +41,38 @@ printf -v marker %08x $SRANDOM
 others="not arp and not icmp6 and not udp port 68 and not udp port 546"
 others+=" and not (ip6 dst ff02::16 and ip6[6] == 0 and ip6[40] == 58)"
 
-# boot plain|armed
-boot() {
+# boot NAME plain|armed [OPTION...]
+boot() { guest "$1" prepare "$2" --systemd "${@:3}"; }
+
+# guest NAME PROGRAM plain|armed [OPTION...]
+guest() {
 	mkdir -p "$dir/$1"
-	selftests/vm/run --kernel "$series" --systemd --pcap "$dir/$1.pcap" --out "$dir/$1" \
-		--timeout $((600 * ${MERLON_PATIENCE:-1})) -- \
-		selftests/leak/boot/prepare "$dir/root" "$marker" "$1"
+	selftests/vm/run --kernel "$series" --pcap "$dir/$1.pcap" --out "$dir/$1" \
+		--timeout $((600 * ${MERLON_PATIENCE:-1})) "${@:4}" -- \
+		"selftests/leak/boot/$2" "$dir/root" "$marker" "$3"
 }
 
-# frames plain|armed FILTER...: how many the machine sent
+images() {
+	local tools
+
+	tools=$(scripts/stubs initramfs) || return
+	mkdir -p "$dir/images"
+	selftests/leak/boot/image "$dir/root" "$tools" "$marker" "$series" "$dir/images" \
+		plain armed bare
+}
+
+# frames NAME FILTER...: how many the machine sent
 frames() {
 	tcpdump -nr "$dir/$1.pcap" "ether src 02:00:00:00:0b:00 and (${*:2})" 2>/dev/null | wc -l
 }
 
-# said plain|armed WAY: how often
+# said NAME WAY: how often
 said() { grep -aoF "$marker-$2" "$dir/$1.pcap" | wc -l; }
 
 not_armed() {
 	local way
 
-	ok "not armed: the machine boots, and powers off" boot plain || return
+	ok "not armed: the machine boots, and powers off" boot plain plain --initrd "$dir/images/plain" || return
 	for way in "${ways[@]}"; do
 		if [ "$(said plain "$way")" != 0 ]; then
 			pass "not armed: $way is seen"
@@ -60,34 +85,56 @@ not_armed() {
 	again=$seen
 }
 
-# passes DESCRIPTION FRAMES FILTER...: at least so many
+# passes NAME DESCRIPTION FRAMES FILTER...: at least so many
 passes() {
 	checks=$((checks + 1))
-	if [ "$(frames armed "${@:3}")" -ge "$2" ]; then
+	if [ "$(frames "$1" "${@:4}")" -ge "$3" ]; then
 		passed=$((passed + 1))
-		pass "armed: $1"
+		pass "$1: $2"
 	else
-		fail "armed: $1"
+		fail "$1: $2"
 	fi
 }
 
-armed() {
-	local way count
+# closed NAME WAY...: none of them is seen, and the machine has an address
+closed() {
+	local name=$1 way count
 
-	if ! ok "armed: the machine boots, and powers off" boot armed; then
-		why="armed, it did not power off"
-		return 1
-	fi
-	for way in "${ways[@]}"; do
-		tried=$((tried + 1)) count=$(said armed "$way")
-		is "$count" 0 "armed: $way is not seen" || leaked=$((leaked + 1))
+	shift
+	for way; do
+		tried=$((tried + 1)) count=$(said "$name" "$way")
+		is "$count" 0 "$name: $way is not seen" || leaked=$((leaked + 1))
 	done
-	passes "DHCP asks, and is given a lease" 2 "udp src port 68 and udp dst port 67"
-	passes "NDP passes" 1 "icmp6 and ip6[40] == 135"
-	if ! is "$(frames armed "$others")" 0 "armed: and nothing else leaves"; then
+	passes "$name" "DHCP asks, and is given a lease" 2 "udp src port 68 and udp dst port 67"
+	passes "$name" "NDP passes" 1 "icmp6 and ip6[40] == 135"
+}
+
+nothing_else() {
+	if ! is "$(frames "$1" "$others")" 0 "$1: and nothing else leaves"; then
 		leaked=$((leaked + 1))
-		diag "$(tcpdump -nr "$dir/armed.pcap" "$others" 2>&1)"
+		diag "$(tcpdump -nr "$dir/$1.pcap" "$others" 2>&1)"
 	fi
+}
+
+# ends NAME plain|armed [OPTION...]
+ends() {
+	ok "$1: the machine boots, and powers off" boot "$@" && return
+	why="$1: it did not power off"
+	return 1
+}
+
+armed() {
+	ends armed armed || return
+	closed armed "${own[@]}"
+	nothing_else armed
+	ends held armed --initrd "$dir/images/armed" || return
+	closed held "${ways[@]}"
+	nothing_else held
+	ok "bare: it boots" guest bare after armed --initrd "$dir/images/bare" || return
+	closed bare init-{udp4,dns,routed,udp6} late-{udp4,dns,frame,routed,udp6}
+	ok "freed: it boots" guest freed after plain --initrd "$dir/images/armed" || return
+	closed freed "${first[@]}"
+	passes freed "it is not armed any more, and sends" 1 "udp port 7777"
 }
 
 at_exit unreported
@@ -95,6 +142,7 @@ rm -rf "$dir"
 mkdir -p "$dir"
 must env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL make -s install-programs "DESTDIR=$dir/root" PREFIX=/usr
 why="no resume: this guest does not come back from one"
+ok "the hook: initramfs images are made" images || bail "no images"
 not_armed
 if [ -n "${MERLON_LEAK_CONTROL:-}" ] || armed; then
 	report "$(verdict)"
