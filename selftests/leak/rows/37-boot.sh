@@ -3,17 +3,15 @@
 # timeout: 3000
 # on: host
 # A whole machine, from power-on to power-off, under systemd, with what is
-# installed. What is sent at each stage is in boot/prepare and boot/image:
+# installed: not armed (plain), then armed for everything. What is sent at each stage
+# is in boot/prepare. And as far as an initramfs that brings up a network, with what
+# boot/after does behind it:
 #
-#	plain	not armed, by an initramfs that brings up a network
-#	armed	for everything, without such an initramfs: held by its first unit
-#	held	for everything, by such an initramfs, that the hook was there to make
-#
-# and as far as the initramfs, and what boot/after does behind it:
-#
-#	bare	as held, but the initramfs has no merlon.ko: rules of nf_tables hold it,
-#		which see no frames of packet sockets, until the machine's own is there
-#	freed	disarmed since that initramfs was made
+#	open	of a machine that is not armed
+#	held	armed for everything, and the hook was there when it was made
+#	bare	the same, but it has no merlon.ko: rules of nf_tables hold it, which see no
+#		frames of packet sockets, until the machine's own is there
+#	freed	disarmed since it was made
 #
 # The judge is QEMU, which keeps every frame of the card. A resume is
 # not among them: this guest's root, over 9p, does not come back from one, and its
@@ -30,8 +28,8 @@ cd "$(dirname "$0")/../../.." || exit
 
 row=37 title="boot, shutdown: before the daemon, after it"
 own=({early,net,stop,last}-{udp4,dns,frame} {early,up,stop,last}-udp6 up-{udp4,dns,frame,routed})
-first=(init-{udp4,dns,frame,routed,udp6})
-ways=("${first[@]}" "${own[@]}")
+first=({init,late}-{udp4,dns,frame,routed,udp6})
+ways=("${own[@]}" "${first[@]}")
 state=lockdown
 [ -n "${MERLON_LEAK_SERIES:-}" ] || skip_all "selftests/leak/run says on which kernel"
 dir=$PWD/build/leak/$series/boot
@@ -41,15 +39,25 @@ printf -v marker %08x $SRANDOM
 others="not arp and not icmp6 and not udp port 68 and not udp port 546"
 others+=" and not (ip6 dst ff02::16 and ip6[6] == 0 and ip6[40] == 58)"
 
-# boot NAME plain|armed [OPTION...]
-boot() { guest "$1" prepare "$2" --systemd "${@:3}"; }
-
 # guest NAME PROGRAM plain|armed [OPTION...]
 guest() {
 	mkdir -p "$dir/$1"
 	selftests/vm/run --kernel "$series" --pcap "$dir/$1.pcap" --out "$dir/$1" \
 		--timeout $((600 * ${MERLON_PATIENCE:-1})) "${@:4}" -- \
 		"selftests/leak/boot/$2" "$dir/root" "$marker" "$3"
+}
+
+# systemd plain|armed
+systemd() { ends "$1" prepare "$1" --systemd; }
+
+# initramfs NAME IMAGE plain|armed
+initramfs() { ends "$1" after "$3" --initrd "$dir/images/$2"; }
+
+# ends NAME PROGRAM plain|armed OPTION...
+ends() {
+	ok "$1: the machine boots, and powers off" guest "$@" && return
+	why="$1: it did not power off"
+	return 1
 }
 
 images() {
@@ -69,19 +77,25 @@ frames() {
 # said NAME WAY: how often
 said() { grep -aoF "$marker-$2" "$dir/$1.pcap" | wc -l; }
 
-not_armed() {
-	local way
+# shows NAME WAY...: each of them is seen
+shows() {
+	local name=$1 way
 
-	ok "not armed: the machine boots, and powers off" boot plain plain --initrd "$dir/images/plain" || return
-	for way in "${ways[@]}"; do
-		if [ "$(said plain "$way")" != 0 ]; then
-			pass "not armed: $way is seen"
+	shift
+	for way; do
+		if [ "$(said "$name" "$way")" != 0 ]; then
+			pass "$name: $way is seen"
 			seen=$((seen + 1))
 		else
-			fail "not armed: $way is seen"
+			fail "$name: $way is seen"
 		fi
 	done
-	# Without the file it is the same machine: that is the control before and after.
+}
+
+# Without the file it is the same machine: that is the control before and after.
+not_armed() {
+	systemd plain && shows plain "${own[@]}"
+	initramfs open plain plain && shows open "${first[@]}"
 	again=$seen
 }
 
@@ -116,25 +130,18 @@ nothing_else() {
 	fi
 }
 
-# ends NAME plain|armed [OPTION...]
-ends() {
-	ok "$1: the machine boots, and powers off" boot "$@" && return
-	why="$1: it did not power off"
-	return 1
-}
-
 armed() {
-	ends armed armed || return
+	systemd armed || return
 	closed armed "${own[@]}"
 	nothing_else armed
-	ends held armed --initrd "$dir/images/armed" || return
-	closed held "${ways[@]}"
+	initramfs held armed armed || return
+	closed held "${first[@]}"
 	nothing_else held
-	ok "bare: it boots" guest bare after armed --initrd "$dir/images/bare" || return
+	initramfs bare bare armed || return
 	closed bare init-{udp4,dns,routed,udp6} late-{udp4,dns,frame,routed,udp6}
-	ok "freed: it boots" guest freed after plain --initrd "$dir/images/armed" || return
-	closed freed "${first[@]}"
-	passes freed "it is not armed any more, and sends" 1 "udp port 7777"
+	initramfs freed armed plain || return
+	closed freed init-{udp4,dns,frame,routed,udp6}
+	is "$(said freed late-udp4)" 1 "freed: it is armed no more, and sends" || why="freed: still held"
 }
 
 at_exit unreported
@@ -142,7 +149,7 @@ rm -rf "$dir"
 mkdir -p "$dir"
 must env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL make -s install-programs "DESTDIR=$dir/root" PREFIX=/usr
 why="no resume: this guest does not come back from one"
-ok "the hook: initramfs images are made" images || bail "no images"
+ok "initramfs images are made" images || bail "no images"
 not_armed
 if [ -n "${MERLON_LEAK_CONTROL:-}" ] || armed; then
 	report "$(verdict)"
