@@ -38,12 +38,19 @@ last_words as $rows |
 "## While things change",
 "",
 "`selftests/leak/transitions.sh`: a flood tries to get out in four ways, as routing decides, by the device, with WireGuard's mark",
-"and as frames, by IPv4 and IPv6, while merlond is killed and restarted, policies come and expire, the tunnel is made anew,",
-"devices and namespaces come and go, rules of others are flushed, and the clock jumps.",
+"and as a frame, by IPv4 and IPv6, while something changes; after each change what is permitted passes. Tries, and how many of",
+"them were seen outside:",
 "",
-"| kernel | tries | seen outside | merlond killed | policies | namespaces |",
-"|---|---|---|---|---|---|",
-($transitions[] | "| \(.kernel) | \(.tried) | \(.seen) | \(.deaths) | \(.swaps) | \(.namespaces) |"),
+($transitions | map(.kernel) | unique) as $kernels |
+"| while | times | " + ($kernels | map("\(.): tries | seen") | join(" | ")) + " |",
+"|---|---|" + ($kernels | map("---|---|") | join("")),
+(reduce $transitions[] as $t ([]; if any(.what == $t.what) then . else . + [$t] end) | .[] |
+	. as $t | "| \(.what) | \(.times) | " + ($kernels | map(. as $k |
+		$transitions | map(select(.kernel == $k and .what == $t.what)) |
+		if length == 1 then "\(.[0].tried) | \(.[0].seen)" else "**RED**: not tried | -" end) |
+		join(" | ")) + " |"),
+"| all | | " + ($kernels | map(. as $k | $transitions | map(select(.kernel == $k)) |
+	"\(map(.tried) | add) | \(map(.seen) | add)") | join(" | ")) + " |",
 "",
 "## What the guards cost",
 "",

@@ -8,6 +8,7 @@ tools=$PWD/build/user/tools
 merlond=${MERLOND:-$PWD/build/user/merlond}
 md_ns='' md_log='' md_pid=''
 md_options=()
+md_as=()	# a command that becomes it
 
 # md_setup NS: directories and trust; merlond will run in namespace NS
 md_setup() {
@@ -35,9 +36,14 @@ bundle() {
 md_pids() { pgrep -f -- "merlond --trust $md_dir/" | sort -n | tr "\n" " "; }
 md_answers() { "$tools/askd" --socket "$md_dir/socket" status; }
 
-md_start() {
-	n "$md_ns" "$merlond" "${md_options[@]}" >>"$md_log" 2>&1 &
+# Not waited for.
+md_launch() {
+	n "$md_ns" "${md_as[@]}" "$merlond" "${md_options[@]}" >>"$md_log" 2>&1 &
 	md_pid=$!
+}
+
+md_start() {
+	md_launch
 	wait_for "${MD_PATIENCE:-20}" md_answers || {
 		diag "$(tail -n 20 "$md_log")"
 		bail "merlond does not answer"

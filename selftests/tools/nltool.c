@@ -24,6 +24,8 @@
  *   explain SOURCE DESTINATION PROTOCOL SELECTOR
  *   join, listen MS [COUNT]    events, one line each
  *   join-all                   every group's number up to 64, known or not
+ *   sockets COUNT              so many that hear events and are not read, or as many
+ *                              as there can be; how many
  *   hold                       reads standard input to its end
  *   await STATE MS
  *   flips FILE EPOCH [bytes]   each bit turned, each a load; judged by the library
@@ -48,6 +50,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -304,6 +307,34 @@ static void step_join_all(int argc, char **argv)
 	outcome = (struct outcome){ .missing = -1 };
 	for (i = 1; i <= 64; i++)
 		mnl_socket_setsockopt(link_of(chosen), NETLINK_ADD_MEMBERSHIP, &i, sizeof(i));
+}
+
+/* 0, or an errno. */
+static int deaf_socket(void)
+{
+	struct sockaddr_nl any = { .nl_family = AF_NETLINK };
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_GENERIC);
+
+	if (fd < 0 || bind(fd, (struct sockaddr *)&any, sizeof(any)) ||
+	    setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)))
+		return errno;
+	return 0;
+}
+
+static void step_sockets(int argc, char **argv)
+{
+	uint64_t i, count = number(argv[1]);
+	struct rlimit files = { .rlim_cur = count + 64, .rlim_max = count + 64 };
+	int code = 0;
+
+	(void)argc;
+	find_family();
+	if (setrlimit(RLIMIT_NOFILE, &files))
+		die("limit of files");
+	for (i = 0; i < count && !code; i++)
+		code = deaf_socket();
+	printf("%llu sockets\n", (unsigned long long)(code ? i - 1 : i));
+	outcome = (struct outcome){ .missing = -1, .code = code };
 }
 
 static bool ready(uint64_t until)
@@ -620,6 +651,7 @@ static void live(const struct image *image, uint64_t i)
 static void step_lives(int argc, char **argv)
 {
 	uint64_t i, worker, count = number(argv[1]);
+	unsigned long armed = armed_namespaces();
 	struct image image = read_image(argv[2]);
 	int status, bad = 0;
 
@@ -631,13 +663,13 @@ static void step_lives(int argc, char **argv)
 		sockets[0] = NULL;
 		for (i = worker; i < count; i += 4) {
 			live(&image, i);
-			wait_for_the_dead(64);
+			wait_for_the_dead(armed + 64);
 		}
 		_exit(0);
 	}
 	while (wait(&status) > 0)
 		bad |= status;
-	wait_for_the_dead(0);
+	wait_for_the_dead(armed);
 	outcome = (struct outcome){ .missing = -1, .code = bad ? ECHILD : 0 };
 	free(image.bytes);
 }
@@ -670,6 +702,7 @@ static const struct {
 	{ "join", 0, step_join, false },
 	{ "join-all", 0, step_join_all, false },
 	{ "listen", 1, step_listen, false },
+	{ "sockets", 1, step_sockets, false },
 	{ "hold", 0, step_hold, false },
 	{ "await", 2, step_await, false },
 	{ "flips", 2, step_flips, false },
