@@ -45,7 +45,7 @@ fail() {
 # What the command said, and with what status it ended: the end of it
 # where it said much.
 tap_explain() {
-	diag "$(printf '%q ' "${@:2}")-> status $1"
+	diag "$(printf "%q " "${@:2}" | cut -c-300)-> status $1"
 	tail -n 200 "$tap_dir/output" | sed 's/^/#   /'
 }
 

@@ -36,10 +36,11 @@ begins() {
 	echo "${line:-1}"
 }
 
-# show_log LOG LINE: from there on; without LINE the last ones
+# show_log LOG LINE: from there on; without LINE the last ones. The whole log is
+# read: what ends a pipe early would end this shell too.
 show_log() {
 	if [ -n "$2" ]; then
-		tail -n "+$2" "$1" | head -n 100
+		awk -v from="$2" 'NR >= from && NR < from + 100' "$1"
 	else
 		tail -n 40 "$1"
 	fi | tr -d '\r' | sed 's/^/vm: | /' >&2
