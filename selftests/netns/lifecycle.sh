@@ -7,6 +7,7 @@
 #	and that is enough to see by what.
 
 . "$(dirname "$0")/../lib/tap.sh"
+. "$(dirname "$0")/memory.bash"
 PATH=$PATH:$(cd "$(dirname "$0")/../../build/user/tools" && pwd)
 version=$(cat "$(dirname "$0")/../../VERSION")
 
@@ -237,34 +238,11 @@ must nl disarm
 
 # --- namespaces that die ----------------------------------------------------
 
-# memory NAME: kB of /proc/meminfo, when the dead are gone
-memory() { awk -v what="$1:" '$1 == what { print $2 }' /proc/meminfo; }
-
-# by_caller FILE: kB of vmalloc. Stacks of threads are other people's, "unpurged"
-# is free, and of pcpu_* /proc/meminfo knows more.
-by_caller() {
-	awk '{ sub(/\+0x.*/, "", $3) }
-		$3 !~ /^(kernel_clone|dup_task_struct|unpurged|pcpu_)/ {
-			kb[$3] += $2 / 1024
-			sum += $2 / 1024
-		}
-		END {
-			for (name in kb)
-				print name, kb[name]
-			print "all", sum
-		}' /proc/vmallocinfo | sort >"$1"
-}
-vmalloced() { by_caller "$1" && awk '$1 == "all" { print int($2) }' "$1"; }
-vmalloc_is_back() { [ $(($(vmalloced after) - vmalloc)) -lt 1000 ]; }
-
 must nltool lives 20 large.img
-vmalloc=$(vmalloced before) percpu=$(memory Percpu) slab=$(memory SUnreclaim)
+memory_note
 is "$(nltool lives $lives large.img)" "lives: ok" "$lives namespaces die while armed"
 is "$(users)" 0 "none of them holds the module"
-near() { [ $(($(memory "$1") - $2)) -lt "$3" ]; }
-ok "nor what vmalloc gave" wait_for 60 vmalloc_is_back || diag "$(diff before after)"
-ok "nor counters" wait_for 60 near Percpu "$percpu" 4000
-ok "nor anything else: a table of flows alone has 2.5 MiB" wait_for 60 near SUnreclaim "$slab" $((2000 + 4 * lives))
+memory_is_back $((2000 + 4 * lives))
 
 # --- idle -------------------------------------------------------------------
 
