@@ -47,8 +47,9 @@ refused() {
 	is "$after" "$before" "$4: the generation in force stays"
 }
 
-# Moves the guest's clock by so many seconds.
-clock_add() { date -s "@$(($(date +%s) + $1))" >/dev/null; }
+# Moves the guest's clock by so many seconds. The kernel takes no date so early that
+# the machine would have come up before 1970.
+clock_add() { must date -s "@$(($(date +%s) + $1))"; }
 
 # field of /proc/PID/status
 proc() { sed -n "s/^$2:[[:space:]]*//p" "/proc/$1/status"; }
@@ -257,7 +258,7 @@ must kernel arm tunnels enforcing
 # A clock that is wrong by half a century: dates are judged by the floor.
 md_kill
 reboot_gate
-back=$(($(date +%s) - 1000))
+back=$(($(date +%s) - $(cut -d. -f1 /proc/uptime) - 1000))
 clock_add -$back
 n gate "$merlond" "${md_options[@]}" >>"$md_log" 2>&1 &
 md_pid=$!
