@@ -152,12 +152,14 @@ passes() {
 
 # lost PATH FIELD=VALUE...: what a person wants to know of a probe that did not arrive
 lost() {
-	local ns
+	local ns before
 
-	diag "$*"
+	diag "$*: $answer"
+	ask count "$1" && before=$answer
 	diag "denied so far: $(wall denials)"
 	ask passes "$@"
 	diag "sent once more, did it arrive? $answer; denied: $(wall denials)"
+	ask count "$1" && diag "arrived before and after: $before, $answer"
 	for ns in alice gate lan; do
 		diag "$ns: $(ip -n "$ns" -s -s link; ip -n "$ns" neigh; n "$ns" wg)"
 	done

@@ -6,7 +6,8 @@
  *   path NAME FROM DEVICE packet|raw TO DEVICE [ADDRESS4 ADDRESS6]
  *	a way from one namespace's device to another's. With addresses: what
  *	arrives is told by the answers that come from there
- *   passes NAME FIELDS		one probe: does it arrive? "yes" or "no: why"
+ *   passes NAME FIELDS		one probe: does it arrive? "yes" or "no: why"; and
+ *				what the capture itself lost, if it did
  *   stopped NAME FIELDS	one probe, and a marker behind it that may pass: is
  *				the marker there, and the probe not?
  *   send NAME FIELDS		probes, nothing is waited for: "yes" or "no: why"
@@ -26,7 +27,7 @@
 #define PROBE_TTL	77
 #define MARKER_TTL	87
 #define MARKER_PORT	4999
-#define PATIENCE_MS	5000
+#define PATIENCE_MS	30000	/* only what is lost takes so long */
 #define MAX_PATHS	32
 #define MAX_WORDS	64
 
@@ -214,18 +215,38 @@ static void answer(const char *text, int error)
 	fflush(stdout);
 }
 
+/* What the capture had no room for, since this was asked last. */
+static unsigned int overflow(const struct path *path)
+{
+	struct tpacket_stats stats = { 0 };
+	socklen_t length = sizeof(stats);
+
+	getsockopt(path->capture, SOL_PACKET, PACKET_STATISTICS, &stats, &length);
+	return stats.tp_drops;
+}
+
+static void lost(const struct path *path, int error)
+{
+	char text[80];
+
+	snprintf(text, sizeof(text), "no, it did not arrive (%u too many for the capture)",
+		 overflow(path));
+	answer(text, error);
+}
+
 static void passes(struct path *path, char **words)
 {
 	unsigned long before;
 	int error;
 
 	capture_read(path);
+	overflow(path);
 	before = path->probes;
 	error = send_packet(path, words, PROBE_TTL);
 	if (await(path, &path->probes, before + 1))
 		answer("yes", 0);
 	else
-		answer("no, it did not arrive", error);
+		lost(path, error);
 }
 
 static void stopped(struct path *path, char **words)
