@@ -140,10 +140,6 @@ static int before(struct kprobe *probe, struct pt_regs *regs)
 }
 NOKPROBE_SYMBOL(before);
 
-/*
- * A device that moves to another namespace and cannot be renamed in sysfs is a
- * WARNING to the kernel, which has no answer to it: nothing fails there.
- */
 static int enter_spared(struct kretprobe_instance *instance, struct pt_regs *regs)
 {
 	if (is_meant())
@@ -158,11 +154,24 @@ static int leave_spared(struct kretprobe_instance *instance, struct pt_regs *reg
 	return 0;
 }
 
+/*
+ * Where nothing fails, because the kernel has no answer to it but a trace: the name
+ * in sysfs of a device that moves to another namespace, and a directory of sysctls.
+ * One is not below another.
+ */
 static struct kretprobe device_rename = {
 	.kp.symbol_name = "device_rename",
 	.entry_handler = enter_spared,
 	.handler = leave_spared,
 };
+
+static struct kretprobe sysctl_table = {
+	.kp.symbol_name = "__register_sysctl_table",
+	.entry_handler = enter_spared,
+	.handler = leave_spared,
+};
+
+static struct kretprobe *spares[] = { &device_rename, &sysctl_table };
 
 /* ----------------------------------------------------------------- control */
 
@@ -248,7 +257,7 @@ static int __init failn_init(void)
 	if (!err)
 		err = check();
 	if (!err)
-		err = register_kretprobe(&device_rename);
+		err = register_kretprobes(spares, ARRAY_SIZE(spares));
 	if (err) {
 		remove_probes(i);
 		return err;
@@ -260,7 +269,7 @@ static int __init failn_init(void)
 static void __exit failn_exit(void)
 {
 	debugfs_remove(file);
-	unregister_kretprobe(&device_rename);
+	unregister_kretprobes(spares, ARRAY_SIZE(spares));
 	remove_probes(ARRAY_SIZE(points));
 }
 

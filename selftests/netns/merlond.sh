@@ -13,7 +13,7 @@
 
 . "$(dirname "$0")/../lib/tap.sh"
 . "$(dirname "$0")/merlond.bash"
-plan 158
+plan 159
 
 make_gate() {
 	ns_add gate
@@ -343,9 +343,17 @@ read -rt 4 <> <(:)
 ok "a pending one that cannot be taken now is not tried all the time" \
 	[ $(($(ticks) - before)) -lt 20 ]
 is "$(ask status | jq -c '.pending | map(.serial)')" "[11]" "it is not forgotten either"
+# The hour of its next try comes by the clock's being set, which merlond hears of
+# only when it sets its timer anew.
+for i in {1..20}; do
+	clock_add 301
+	md_answers >/dev/null || break
+done
+ok "the clock set again and again: merlond lives" md_answers
 rm "$md_dir/state/ballast"
+clock_add 301
 ok "and applied when there is room" wait_for 40 kernel_has generation 1.11
-clock_add -7300
+clock_add -$((7300 + (i + 1) * 301))
 
 # --- another document under the last number ---------------------------------
 rm "$md_dir/state/accepted.bundle"

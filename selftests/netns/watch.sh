@@ -24,12 +24,14 @@ pins=/sys/fs/bpf/merlon-watch
 wall() { "$tools/wall" -n node "$@"; }
 wall_load() { wall load "$@" >"$tap_dir/load" 2>&1 || bail "load: $(cat "$tap_dir/load")"; }
 on() { nsenter --net="/run/netns/$1" "${@:2}"; }	# with /sys, unlike ip netns
-call() { on node "$tools/caller" -w 1500 "$@"; }
-as_user() { on node setpriv --reuid "$1" --clear-groups "$tools/caller" -w 1500 "${@:2}"; }
+# What is to pass is waited for; what is not, no longer than it must be.
+wait_ms=1500
+call() { on node "$tools/caller" -w "$wait_ms" "$@"; }
+as_user() { on node setpriv --reuid "$1" --clear-groups "$tools/caller" -w "$wait_ms" "${@:2}"; }
 # shellcheck disable=SC2016
 in_group() {
 	on node bash -c 'echo $$ >"/sys/fs/cgroup/$1/cgroup.procs"; shift; exec "$@"' in_group "$1" \
-		"$tools/caller" -w 1500 "${@:2}"
+		"$tools/caller" -w "$wait_ms" "${@:2}"
 }
 
 # Can it ask the module here? Where it must be able to, it is asked for.
@@ -196,23 +198,30 @@ must ip -n node rule add fwmark 7 table 7
 must n node wg set wg0 peer "${wg_public[far/wg0]}" allowed-ips 10.7.0.0/24,fd07::/64,192.0.2.2/32
 
 # Which first connects a datagram socket, to a port that the policy does not know.
-ping_far() { n node ping -qc1 -W5 "$1" >/dev/null && echo yes || echo EPERM; }
-# passes CASE: yes or no
+ping_far() { n node ping -qc1 -W30 "$1" >/dev/null && echo yes || echo EPERM; }
+# passes WANTED COMMAND: yes or no, and what it said
 passes() {
-	case $($1) in
-	yes | ECONNREFUSED | ENETUNREACH) echo yes ;;
-	timeout | EPERM | "later EPERM") echo no ;;
-	*) echo odd ;;
+	local said wait_ms=$wait_ms
+
+	[ "$1" = no ] || wait_ms=30000
+	said=$($2)
+	case $said in
+	yes | ECONNREFUSED | ENETUNREACH) echo "yes $said" ;;
+	timeout | EPERM | "later EPERM") echo "no $said" ;;
+	*) echo "odd $said" ;;
 	esac
 }
 # run_cases WHEN: all of them at once; sets $answers
 run_cases() {
 	local i odd=''
 
-	for i in "${!cases[@]}"; do passes "${cases[i]#* }" >"$tap_dir/case$i" & done
+	for i in "${!cases[@]}"; do
+		passes "${cases[i]%% *}" "${cases[i]#* }" >"$tap_dir/case$i" &
+	done
 	wait
 	for i in "${!cases[@]}"; do
-		[ "$(<"$tap_dir/case$i")" = "${cases[i]%% *}" ] || odd+="; not so: ${cases[i]}"
+		[[ "$(<"$tap_dir/case$i")" == "${cases[i]%% *} "* ]] ||
+			odd+="; not so: ${cases[i]}: $(<"$tap_dir/case$i")"
 	done
 	is "${odd#; }" "" "$1: what is to pass does, and nothing else"
 }

@@ -34,12 +34,21 @@ static void make_timers(void)
 		die("cannot make timers: %s", strerror(errno));
 }
 
-/* Also when somebody sets the clock: then it may be due already. */
+/*
+ * Also when somebody sets the clock: then it may be due already. A clock that was
+ * set after the timer had run out, and before it is set again, is told only here.
+ */
 static void do_due(void)
 {
-	struct itimerspec when = { .it_value.tv_sec = accept_due(&self) };
+	struct itimerspec when = { .it_value.tv_sec = 0 };
+	int code;
 
-	if (timerfd_settime(due_timer, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &when, NULL))
+	do {
+		when.it_value.tv_sec = accept_due(&self);
+		code = timerfd_settime(due_timer, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET,
+				       &when, NULL);
+	} while (code && errno == ECANCELED);
+	if (code)
 		die("cannot set a timer: %s", strerror(errno));
 	report_status(&self);
 }
