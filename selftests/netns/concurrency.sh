@@ -141,7 +141,8 @@ done
 capture_start denied lan eth0 in "udp port 2222"
 must all_work 2
 for name in $workers; do
-	must wait "${worker[$name]}"
+	ok "once before: $name: none goes wrong" wait "${worker[$name]}" ||
+		diag "$(tail -n 3 "$tap_dir/$name")"
 done
 memory_note
 together "no conntrack" $((seconds / 2))
