@@ -52,6 +52,16 @@ last_words as $rows |
 "| all | | " + ($kernels | map(. as $k | $transitions | map(select(.kernel == $k)) |
 	"\(map(.tried) | add) | \(map(.seen) | add)") | join(" | ")) + " |",
 "",
+"## Everything at once",
+"",
+"`selftests/netns/concurrency.sh`: on two processors policies are loaded, rules dumped, packets explained, armed namespaces made",
+"and deleted, and packets sent. A dump is of one generation whole or says that it was interrupted; every explanation is of one.",
+"",
+"| kernel | | seconds | loads | dumps, interrupted | explanations | namespaces | permitted, lost | denied, seen |",
+"|---|---|---|---|---|---|---|---|---|",
+($concurrency[] | "| \(.kernel) | \(.what) | \(.seconds) | \(.loads) | \(.dumps), \(.interrupted) | \(.explains) | " +
+	"\(.namespaces) | \(.permitted), \(.lost) | \(.denied), \(.seen) |"),
+"",
 "## What the guards cost",
 "",
 "`selftests/cost/guard.sh`: instructions per call of netfilter for a permitted IPv4 packet in scope `everything`, counted by the",

@@ -19,9 +19,9 @@ cd "$(dirname "$0")/../.." || exit
 . selftests/leak/scene.bash
 
 case ${MERLON_LENGTH:-normal} in
-long) deaths=100 upgrades=20 swaps=1000 cycles=100 lives=10000 loads=1000 ;;
-short) deaths=2 upgrades=1 swaps=4 cycles=1 lives=10 loads=1 ;;
-*) deaths=10 upgrades=2 swaps=40 cycles=5 lives=100 loads=10 ;;
+long) deaths=100 ooms=20 upgrades=20 swaps=1000 cycles=100 lives=10000 loads=1000 ;;
+short) deaths=2 ooms=1 upgrades=1 swaps=4 cycles=1 lives=10 loads=1 ;;
+*) deaths=10 ooms=2 upgrades=2 swaps=40 cycles=5 lives=100 loads=10 ;;
 esac
 marker=$(printf 'flood%08x%03x' $SRANDOM $((SRANDOM % 4096)))
 
@@ -128,6 +128,14 @@ deaths() {
 	wait_for 20 md_answers
 }
 
+ooms() {
+	local i
+
+	for ((i = 0; i < ooms; i++)); do
+		md_oom && md_start || return
+	done
+}
+
 restart() { md_stop && md_start; }
 
 # The programs of a package are replaced as dpkg does it, and then the service is
@@ -175,6 +183,17 @@ clock() {
 	date -s "@$((now + 157680000))" && wait_for 20 md_answers &&
 		date -s "@$((now - 31536000))" && wait_for 20 md_answers &&
 		date -s "@$now" && wait_for 20 md_answers
+}
+
+# As far as this guest comes back from: all processes, for five seconds.
+suspend() {
+	local status
+
+	echo freezer >/sys/power/pm_test
+	echo freeze >/sys/power/state
+	status=$?
+	echo none >/sys/power/pm_test
+	return $status
 }
 
 # --- devices, namespaces, modules ---------------------------------------------------------
@@ -339,6 +358,7 @@ watch open all far any
 peer_set 4 persistent-keepalive 1
 must "$tools/nltool" image "$tap_dir/any.img"
 md_setup node
+md_group_add /sys/fs/cgroup/transitions-merlond
 md_as=(setpriv --bounding-set=-sys_admin)
 must install -D "$merlond" "$tap_dir/sbin/merlond"
 merlond=$tap_dir/sbin/merlond
@@ -352,6 +372,7 @@ must ask armed everything enforcing
 ok "nothing of it is seen any more" wait_for 10 settled
 during "nothing happens" 1 true
 during "merlond is killed" $deaths deaths
+during "merlond is killed for want of memory" $ooms ooms
 during "merlond ends, and starts again" 1 restart
 during "the programs are upgraded" $upgrades upgrades
 during "policies come" $swaps swaps
@@ -363,6 +384,7 @@ during "iptables -F, ip6tables -F" $cycles iptables_flushes
 during "conntrack -F" $cycles conntrack_flushes
 during "armed namespaces come and go" $lives namespaces
 during "the clock jumps forward and back" 1 clock
+during "all processes are frozen, as for a suspend, and thawed" 1 suspend
 during "who listens does not read" 1 deaf
 during "sockets of netlink take every file" 1 files_full
 during "the module is forced out, and loaded again" $loads modules

@@ -6,7 +6,7 @@
 : "${tap_dir:?source tap.sh}"
 tools=$PWD/build/user/tools
 merlond=${MERLOND:-$PWD/build/user/merlond}
-md_ns='' md_log='' md_pid=''
+md_ns='' md_log='' md_pid='' md_group=''
 md_options=()
 md_as=()	# a command that becomes it
 
@@ -38,8 +38,12 @@ md_answers() { "$tools/askd" --socket "$md_dir/socket" status; }
 
 # Not waited for.
 md_launch() {
+	[ -z "$md_group" ] || echo 0 >"$md_group/cgroup.procs"
 	n "$md_ns" "${md_as[@]}" "$merlond" "${md_options[@]}" >>"$md_log" 2>&1 &
 	md_pid=$!
+	# Memory that a process has taken before it is moved to a group is not the
+	# group's: the shell is there for as long as it starts it.
+	[ -z "$md_group" ] || echo 0 >/sys/fs/cgroup/cgroup.procs
 }
 
 md_start() {
@@ -63,6 +67,33 @@ md_kill() {
 	[ -z "$md_pid" ] || wait "$md_pid"
 	md_pid=''
 } 2>/dev/null
+
+# md_group_add PATH: started from now on in a control group of its own, for md_oom
+md_group_add() {
+	md_group=$1
+	must sh -c 'echo +memory >/sys/fs/cgroup/cgroup.subtree_control'
+	must mkdir "$md_group"
+	at_exit rmdir "$md_group"
+	at_exit md_kill
+}
+
+md_oom_kills() { sed -n 's/^oom_kill //p' "$md_group/memory.events"; }
+md_oom_logged() { dmesg | grep -c 'Memory cgroup out of memory: Killed process [0-9]* (merlond)'; }
+
+# All three, by the kernel's own OOM killer, as it counts and logs it: its control
+# group may have less memory than they take, and more than what stays when they are
+# dead (some 400 kB), lest the kernel look for more of them.
+md_oom() {
+	local kills logged
+
+	kills=$(md_oom_kills) logged=$(md_oom_logged)
+	echo 1 >"$md_group/memory.oom.group"
+	echo 768K >"$md_group/memory.max"
+	wait_for 10 md_gone || return
+	[ "$(md_oom_kills)" -gt "$kills" ] && [ "$(md_oom_logged)" -gt "$logged" ] || return
+	md_kill
+	echo max >"$md_group/memory.max"
+}
 
 # Told to end; its status.
 md_stop() {

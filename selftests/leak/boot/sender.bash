@@ -11,7 +11,10 @@ query() {
 }
 
 # write_sender DIR MARKER STAGE...: DIR/send STAGE, for any shell. Nothing there
-# waits for an address but what is routed.
+# waits for an address but what is routed. And DIR/gone STAGE: what was sent so far
+# has left the card. What waits for a neighbour is given to it, or up; then a frame
+# that may leave also when armed, as a DHCP client's, is in the capture, /out/pcap. 1:
+# after half a minute it is not.
 write_sender() {
 	local dir=$1 marker=$2 stage
 
@@ -20,6 +23,7 @@ write_sender() {
 	for stage in "${@:3}"; do
 		query "$marker-$stage-dns" >"$dir/$stage.dns"
 		query "$marker-$stage-routed" >"$dir/$stage.routed"
+		echo "0b000000$(hex "$marker-$stage-gone")" >"$dir/$stage.gone"
 	done
 	cat >"$dir/send" <<-END
 		#!/bin/sh
@@ -34,5 +38,18 @@ write_sender() {
 		./leakpkt -x "\$(cat \$1.routed)" udp - dst=10.0.2.3 dport=53
 		exit 0
 	END
-	chmod 755 "$dir/send"
+	cat >"$dir/gone" <<-END
+		#!/bin/sh
+		cd $dir
+		tries=600
+		waits() {
+			tries=\$((tries - 1))
+			[ \$tries -gt 0 ] && sleep 0.05
+		}
+		while ip -4 neigh show dev eth0 nud incomplete | grep -q .; do waits || exit 1; done
+		./leakpkt -x "\$(cat \$1.gone)" packet eth0 src=fe80::1 dst=ff02::1:2 proto=udp \\
+			sport=546 dport=547
+		until grep -aqF $marker-\$1-gone /out/pcap; do waits || exit 1; done
+	END
+	chmod 755 "$dir/send" "$dir/gone"
 }

@@ -4,8 +4,8 @@
 # on: host
 # A whole machine, from power-on to power-off, under systemd, with what is
 # installed: not armed (plain), then armed for everything. What is sent at each stage
-# is in boot/prepare. And as far as an initramfs that brings up a network, with what
-# boot/after does behind it:
+# is in boot/prepare. And as far as an initramfs that brings up a network, suspends the
+# machine and is woken, with what boot/after does behind it:
 #
 #	open	of a machine that is not armed
 #	held	armed for everything, and the hook was there when it was made
@@ -13,9 +13,8 @@
 #		frames of packet sockets, until the machine's own is there
 #	freed	disarmed since it was made
 #
-# The judge is QEMU, which keeps every frame of the card. A resume is
-# not among them: this guest's root, over 9p, does not come back from one, and its
-# clock did not wake it from suspend-to-idle.
+# The judge is QEMU, which keeps every frame of the card. Suspended by the initramfs
+# alone: a root over 9p does not come back.
 #
 #	guest (systemd, networkd, merlon-hold, merlond)
 #	eth0 02:00:00:00:0b:00 ---- QEMU's own network: DHCP, a resolver, no way on
@@ -26,9 +25,9 @@ cd "$(dirname "$0")/../../.." || exit
 # shellcheck source=../result.bash
 . selftests/leak/result.bash
 
-row=37 title="boot, shutdown: before the daemon, after it"
+row=37 title="boot, suspend, resume, shutdown: before the daemon, after it"
 own=({early,net,stop,last}-{udp4,dns,frame} {early,up,stop,last}-udp6 up-{udp4,dns,frame,routed})
-first=({init,late}-{udp4,dns,frame,routed,udp6})
+first=({init,wake,late}-{udp4,dns,frame,routed,udp6})
 ways=("${own[@]}" "${first[@]}")
 state=lockdown
 [ -n "${MERLON_LEAK_SERIES:-}" ] || skip_all "selftests/leak/run says on which kernel"
@@ -42,7 +41,7 @@ others+=" and not (ip6 dst ff02::16 and ip6[6] == 0 and ip6[40] == 58)"
 # guest NAME PROGRAM plain|armed [OPTION...]
 guest() {
 	mkdir -p "$dir/$1"
-	selftests/vm/run --kernel "$series" --pcap "$dir/$1.pcap" --out "$dir/$1" \
+	selftests/vm/run --kernel "$series" --pcap "$dir/$1/pcap" --out "$dir/$1" \
 		--timeout $((600 * ${MERLON_PATIENCE:-1})) "${@:4}" -- \
 		"selftests/leak/boot/$2" "$dir/root" "$marker" "$3"
 }
@@ -51,7 +50,12 @@ guest() {
 systemd() { ends "$1" prepare "$1" --systemd; }
 
 # initramfs NAME IMAGE plain|armed
-initramfs() { ends "$1" after "$3" --initrd "$dir/images/$2"; }
+initramfs() {
+	ends "$1" after "$3" --initrd "$dir/images/$2" || return
+	ok "$1: it was suspended, and is awake" grep -q "PM: suspend exit" "$dir/$1/log" && return
+	why="$1: it was not suspended"
+	return 1
+}
 
 # ends NAME PROGRAM plain|armed OPTION...
 ends() {
@@ -71,11 +75,11 @@ images() {
 
 # frames NAME FILTER...: how many the machine sent
 frames() {
-	tcpdump -nr "$dir/$1.pcap" "ether src 02:00:00:00:0b:00 and (${*:2})" 2>/dev/null | wc -l
+	tcpdump -nr "$dir/$1/pcap" "ether src 02:00:00:00:0b:00 and (${*:2})" 2>/dev/null | wc -l
 }
 
 # said NAME WAY: how often
-said() { grep -aoF "$marker-$2" "$dir/$1.pcap" | wc -l; }
+said() { grep -aoF "$marker-$2" "$dir/$1/pcap" | wc -l; }
 
 # shows NAME WAY...: each of them is seen
 shows() {
@@ -112,12 +116,15 @@ passes() {
 
 # closed NAME WAY...: none of them is seen, and the machine has an address
 closed() {
-	local name=$1 way count
+	local name=$1 way stage count
 
 	shift
 	for way; do
 		tried=$((tried + 1)) count=$(said "$name" "$way")
 		is "$count" 0 "$name: $way is not seen" || leaked=$((leaked + 1))
+	done
+	for stage in $(printf '%s\n' "$@" | sed -n 's/^\(up\|stop\|last\|late\)-.*/\1/p' | sort -u); do
+		ok "$name: the capture has all that was sent at $stage" [ "$(said "$name" "$stage-gone")" != 0 ]
 	done
 	passes "$name" "DHCP asks, and is given a lease" 2 "udp src port 68 and udp dst port 67"
 	passes "$name" "NDP passes" 1 "icmp6 and ip6[40] == 135"
@@ -126,7 +133,7 @@ closed() {
 nothing_else() {
 	if ! is "$(frames "$1" "$others")" 0 "$1: and nothing else leaves"; then
 		leaked=$((leaked + 1))
-		diag "$(tcpdump -nr "$dir/$1.pcap" "$others" 2>&1)"
+		diag "$(tcpdump -nr "$dir/$1/pcap" "$others" 2>&1)"
 	fi
 }
 
@@ -138,9 +145,9 @@ armed() {
 	closed held "${first[@]}"
 	nothing_else held
 	initramfs bare bare armed || return
-	closed bare init-{udp4,dns,routed,udp6} late-{udp4,dns,frame,routed,udp6}
+	closed bare {init,wake}-{udp4,dns,routed,udp6} late-{udp4,dns,frame,routed,udp6}
 	initramfs freed armed plain || return
-	closed freed init-{udp4,dns,frame,routed,udp6}
+	closed freed {init,wake}-{udp4,dns,frame,routed,udp6}
 	is "$(said freed late-udp4)" 1 "freed: it is armed no more, and sends" || why="freed: still held"
 }
 
@@ -148,7 +155,6 @@ at_exit unreported
 rm -rf "$dir"
 mkdir -p "$dir"
 must env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL make -s install-programs "DESTDIR=$dir/root" PREFIX=/usr
-why="no resume: this guest does not come back from one"
 ok "initramfs images are made" images || bail "no images"
 not_armed
 if [ -n "${MERLON_LEAK_CONTROL:-}" ] || armed; then

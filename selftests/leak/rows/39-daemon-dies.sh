@@ -6,7 +6,7 @@
 # Each try brings it up and has it
 #
 #	killed		SIGKILL to its three processes at once
-#	oom		by the kernel's own OOM killer: its control group's memory.max is set to 0
+#	oom		by the kernel's own OOM killer: its control group gets less memory than it takes
 #	stopped		told to end
 #	replaced	ended, and another copy of the program started in its place
 #
@@ -23,17 +23,13 @@ valid=({killed,oom,stopped,replaced}-{device,tunnel}{4,6})
 over=(expired-{device,tunnel}{4,6})
 ways=("${valid[@]}" "${over[@]}")
 state=policy tries=2
-group=/sys/fs/cgroup/leak-merlond
 daemon=''	# is there to be one?
 
 setup() {
 	md_setup node
 	must mkdir "$tap_dir/next"
 	must cp "$merlond" "$tap_dir/next/merlond"
-	must sh -c 'echo +memory >/sys/fs/cgroup/cgroup.subtree_control'
-	must mkdir "$group"
-	at_exit rmdir "$group"
-	at_exit md_kill
+	md_group_add /sys/fs/cgroup/leak-merlond
 	why="a signed policy, scope everything"
 }
 
@@ -48,7 +44,7 @@ apply() {
 
 arm() {
 	daemon=1
-	start
+	md_start
 	apply 1 86400
 	kernel arm everything enforcing && ask armed everything enforcing
 }
@@ -61,28 +57,6 @@ disarm() {
 
 # --- how it ends ------------------------------------------------------------------
 
-# The shell is in its group for as long as it starts it. Memory that a process has
-# taken before it is moved to a group is not the group's.
-start() {
-	echo 0 >"$group/cgroup.procs"
-	md_start
-	echo 0 >/sys/fs/cgroup/cgroup.procs
-}
-
-oom_kills() { sed -n 's/^oom_kill //p' "$group/memory.events"; }
-
-oom() {
-	local before
-
-	before=$(oom_kills)
-	echo 1 >"$group/memory.oom.group"
-	echo 0 >"$group/memory.max"
-	wait_for 10 md_gone || bail "no memory, and merlond lives"
-	[ "$(oom_kills)" -gt "$before" ] || bail "it was not the OOM killer"
-	md_kill
-	echo max >"$group/memory.max"
-}
-
 replace() {
 	local next=$tap_dir/next/merlond
 
@@ -93,10 +67,10 @@ replace() {
 
 ends() {
 	[ -n "$daemon" ] || return 0
-	[ -n "$(md_pids)" ] || start
+	[ -n "$(md_pids)" ] || md_start
 	case $1 in
 	killed) md_kill ;;
-	oom) oom ;;
+	oom) md_oom || bail "it was not the OOM killer" ;;
 	stopped) md_stop || bail "merlond did not end well" ;;
 	replaced) replace ;;
 	esac
@@ -111,7 +85,7 @@ send() {
 	shot "$1" || status=$?
 	case $1 in
 	replaced-*)
-		[ -z "$daemon" ] || start
+		[ -z "$daemon" ] || md_start
 		shot "$1" || status=$?
 		;;
 	esac
@@ -146,7 +120,7 @@ row_judge() {
 	holds "${valid[@]}"
 	md_kill
 	what_the_policy_allows "without its daemon"
-	start
+	md_start
 	apply 2 10
 	md_stop
 	daemon=''
