@@ -7,7 +7,7 @@ set -euo pipefail
 MERLON_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 MERLON_CACHE=${MERLON_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/merlon}
 MERLON_SERIES="6.1 6.12"
-MERLON_DEBUG_SERIES=6.12-debug	# scripts/kernel-debug; of no loop over all series
+MERLON_DEBUG_SERIES="6.12-debug 6.12-kcsan"	# scripts/kernel-debug; of no loop over all
 export MERLON_ROOT MERLON_CACHE
 
 note() { printf '# %s\n' "$*" >&2; }
@@ -23,6 +23,8 @@ known_series() {
 	*) die "no kernel series '$1': expected one of $MERLON_SERIES $MERLON_DEBUG_SERIES" ;;
 	esac
 }
+
+is_debug_series() { [[ " $MERLON_DEBUG_SERIES " == *" $1 "* ]]; }
 
 # Run apt-get as root, quietly; what it says is shown only when it fails.
 apt_run() {

@@ -20,6 +20,9 @@
 
 #define FAULTS_FAILN "/sys/kernel/debug/failn"
 
+/* From here on modules lie, where the kernel lies where it was linked to (6.12-debug does). */
+#define FAULTS_MODULES "0xffffffffa0000000"
+
 static struct {
 	int nth, make;		/* /proc/self/fail-nth, make-it-fail */
 	int failn;		/* or the module's file, or -1 */
@@ -75,7 +78,7 @@ static void faults_setup_kernel(void)
 		faults_set(where[i], "task-filter", "Y");
 		faults_set(where[i], "probability", faults.onwards ? "100" : "0");
 		faults_set(where[i], "require-start",
-			   faults.modules ? "0xffffffffc0000000" : "0");
+			   faults.modules ? FAULTS_MODULES : "0");
 		faults_set(where[i], "require-end", "0xffffffffffffffff");
 	}
 	faults_set("fail_page_alloc", "ignore-gfp-highmem", "N");
