@@ -234,8 +234,9 @@ handshake() {
 	local f=$1 outer
 
 	peer_forget
-	ip -n node neigh flush to "${at[gw$f]}" dev $wan
+	# ORDER: whoever asks for the gateway next is seen, if it is not WireGuard.
 	watch clear
+	ip -n node neigh flush to "${at[gw$f]}" dev $wan
 	peer_set "$f" persistent-keepalive 1
 	outer=$(hex_address "${at[node$f]}" "${at[end$f]}")
 	if [ "$f" = 4 ]; then

@@ -336,19 +336,25 @@ files_full() {
 	wait "$holder"
 	echo "$most" >/proc/sys/fs/file-max
 	cat "$tap_dir/sockets"
-	[ "$status" = 0 ] && md_start
+	[ "$status" = 0 ] || tail -n 5 "$md_log"
+	[ -n "$(md_pids)" ] || md_start
+	return $status
 }
 
 # It neither hears who asks, nor comes back: ENFILE, as the loader says it or merlond.
 talk_while_full() {
+	local before
+
 	wait_for 60 grep -q holding "$tap_dir/sockets" &&
 		grep -q 'sockets: ENFILE' "$tap_dir/sockets" &&
 		! timeout 3 "$tools/askd" --socket "$md_dir/socket" status || return
 	a_round
 	md_kill
+	before=$(wc -l <"$md_log")
 	md_launch
 	wait_for 20 md_gone && a_round &&
-		tail -n 1 "$md_log" | grep -E 'Error 23|Too many open files in system'
+		tail -n "+$((before + 1))" "$md_log" |
+			grep -E 'Error 23|Too many open files in system'
 }
 
 # --- the test ---------------------------------------------------------------------------
