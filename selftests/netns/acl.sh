@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# timeout: 300
+# timeout: 900
 # Who may talk to whom: in, out, forwarded and peer to peer, in both families.
 # The scene is drawn in common.bash. Each denial is of a packet that passes when
 # a rule allows it, and is judged by a capture at the far end.

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# timeout: 400
+# timeout: 900
 # merlon against the real kernel and merlond: the first ten minutes (adopt,
 # observe, arm, confirm), then every command that asks or changes the kernel.
 #

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# timeout: 300
+# timeout: 900
 # What takes packets out of netfilter's hooks, or routes them anew behind them,
 # leads past no verdict: IPVS, and source NAT that takes a packet out of an IPsec
 # policy. The scene is drawn in common.bash.

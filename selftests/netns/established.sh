@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# timeout: 300
+# timeout: 900
 # A new generation cuts an established TCP flow in both directions, by taking its
 # rule away or by denying it, and another one brings it back. Both ends keep
 # sending throughout. The scene is drawn in common.bash.

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck disable=SC2046,SC2154 # options of sendpkt are words; tap.sh sets the rest
-# timeout: 300
+# timeout: 900
 # Fragments are judged whole or not let through; headers that lie are dropped
 # with a reason. With and without conntrack. The scene is drawn in common.bash.
 

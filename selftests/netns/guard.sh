@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# timeout: 300
+# timeout: 900
 # Scope everything: nothing leaves node but by its tunnel, whatever road it
 # takes; and what the tunnel and the links need passes.
 #

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck disable=SC2154 # set by tap.sh
-# timeout: 200
+# timeout: 900
 # The classifier as a kfunc: a tc and an XDP program (selftests/bpf) ask the
 # policy of gate's namespace about UDP packets that gate forwards, and drop what
 # it denies. Merlon itself judges none of them: there is no tunnel.

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# timeout: 400
+# timeout: 900
 # The life of the module, of an armed namespace, of its generations and devices.
 #
 #	gate: wg0, no peer. What is sent to 10.0.0.2 is judged on its way out,

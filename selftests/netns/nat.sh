@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# timeout: 300
+# timeout: 900
 # NAT on the gate: a connection is judged by what its opener named, and by a deny
 # for where it was sent instead; expected connections by their own tuple; what
 # conntrack does not follow by its own. The scene is drawn in common.bash.

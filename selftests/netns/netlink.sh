@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# timeout: 300
+# timeout: 900
 # The netlink family: each command, good and bad. One namespace, "a", with a
 # socket or two; "b" beside it, which must notice nothing.
 

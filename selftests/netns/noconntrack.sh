@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# timeout: 300
+# timeout: 900
 # A host on which conntrack was never loaded: Merlon does not load it, and real
 # programs work all the same; then a host on which it is loaded, but not in the
 # judged namespace, where nothing changes. Floods end at the table's size. The

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# timeout: 400
+# timeout: 900
 # Random policies against real packets, with a naive judge and captures outside:
 # selftests/tools/oracle_pkts.c. 21,000 packets on each kernel, half of them on
 # a gate where conntrack runs. The scene is common.bash's, with wider ranges:

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck disable=SC2046,SC2154 # options of sendpkt are words; tap.sh sets the rest
-# timeout: 300
+# timeout: 900
 # What a denied sender is told: RST for TCP, ICMP administratively prohibited
 # for all else, at once; and Merlon's own rejects pass Merlon, nobody else's do.
 # The scene is drawn in common.bash.

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# timeout: 300
+# timeout: 900
 # Replies and ICMP errors pass because what they answer passes, and stop when it
 # stops; nobody opens anything by looking like a reply. With conntrack, and
 # without it. The scene is drawn in common.bash.

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck disable=SC2154 # set by tap.sh
-# timeout: 400
+# timeout: 900
 # merlon-shield in front of a real WireGuard: a flood of handshake messages with
 # a valid first check (mac1) goes in at the far end of gate's wire, from one
 # prefix and from thousands. Each flood reaches gate where there is no shield.

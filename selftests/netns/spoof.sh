@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck disable=SC2046,SC2154 # options of sendpkt are words; tap.sh sets the rest
-# timeout: 200
+# timeout: 900
 # A tunnel's source addresses come by that tunnel, or not at all; and a tunnel in
 # a VRF is a tunnel all the same. The scene is drawn in common.bash; then
 #

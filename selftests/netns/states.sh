@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck disable=SC2046,SC2154 # options of sendpkt are words; tap.sh sets the rest
-# timeout: 200
+# timeout: 900
 # Lockdown, expired, observing; tunnels that the policy does not name or leaves
 # alone; what other rules and routes do around Merlon. The scene is drawn in
 # common.bash.

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# timeout: 600
+# timeout: 900
 # A policy of 100,000 rules is replaced, again and again, under traffic: no packet
 # that both generations allow is lost, none passes that both deny. Every class has
 # another number in the other generation, so that a verdict by a mixture of the two

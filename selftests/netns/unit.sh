@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# timeout: 400
+# timeout: 900
 # merlond's unit under a real systemd, as PID 1 of a PID namespace: it starts
 # with no more rights than the unit gives, is ready when it says so, writes to
 # the journal, and is started again when it dies.

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# timeout: 300
+# timeout: 900
 # merlon-watch: who sends what is denied gets an error at once where the kernel
 # can ask the module (6.12), and has a name everywhere; and what the wall lets
 # pass is never refused.

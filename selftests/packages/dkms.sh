@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# timeout: 1500
+# timeout: 2300
 # The Debian packages on a server: DKMS builds the module, the installed
 # programs arm it, and it can be neither purged nor opened by an upgrade.
 #

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# timeout: 400
+# timeout: 900
 # A machine that was armed when it went down, and comes up with a kernel for
 # which there is no merlon.ko, or one that the kernel does not take: no tunnel
 # comes up, and the kernel log says why. An unarmed machine notices nothing.

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# timeout: 600
+# timeout: 900
 # The hook for initramfs-tools, by Debian's mkinitramfs, on this machine's files in
 # a layer of their own: what is in an image, and what its init-top does where it can
 # load no module, under the shell that is there. That nothing leaves a machine that

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# timeout: 300
+# timeout: 900
 # Ordinary sockets, to an address that routing reaches without the tunnel.
 
 # shellcheck source=../row.bash

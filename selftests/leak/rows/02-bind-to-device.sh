@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# timeout: 300
+# timeout: 900
 # Bound to the physical device, a socket asks no policy routing.
 
 # shellcheck source=../row.bash

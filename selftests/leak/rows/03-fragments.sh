@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# timeout: 300
+# timeout: 900
 # Fragments: of the kernel's making, made by hand (a first piece alone, a later
 # piece alone), and the same from a container behind the node.
 

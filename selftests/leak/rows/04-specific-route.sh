@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# timeout: 300
+# timeout: 900
 # TunnelVision (CVE-2024-3661): a DHCP server on the local network hands out a
 # route that is more specific than the tunnel's (option 121); for IPv6 a router
 # advertisement does (route information option). Both are taken for real, by

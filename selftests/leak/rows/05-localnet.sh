@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# timeout: 300
+# timeout: 900
 # TunnelCrack LocalNet (CVE-2023-36672, CVE-2023-35838): the network says that
 # somebody else's addresses are local ones.
 

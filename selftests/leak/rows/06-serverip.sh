@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# timeout: 300
+# timeout: 900
 # TunnelCrack ServerIP (CVE-2023-36673): a client excepts the address of its
 # server from the tunnel, and whatever goes there goes in plain. "forged" is a
 # datagram to the server's WireGuard port that WireGuard did not send.

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# timeout: 300
+# timeout: 900
 # What passes for WireGuard where rules look at the mark or the port. The tunnel
 # holds its port, so a packet with that source is made by hand.
 

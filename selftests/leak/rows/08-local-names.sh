@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# timeout: 300
+# timeout: 900
 # What machines shout on a local network: names and services.
 
 # shellcheck source=../row.bash

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# timeout: 300
+# timeout: 900
 # Joining a group tells the network so. The report names the group, which is one
 # of this try alone.
 

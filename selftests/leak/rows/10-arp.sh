@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# timeout: 300
+# timeout: 900
 # ARP for an address that is no neighbour: asked for by the kernel, because a
 # route says so, and made by hand.
 

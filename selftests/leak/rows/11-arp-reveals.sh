@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# timeout: 300
+# timeout: 900
 # ARP that tells the local network which address the node has in the tunnel: the
 # kernel's answer to whoever asks, and a request and an answer made by hand.
 

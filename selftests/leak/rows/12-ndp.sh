@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# timeout: 300
+# timeout: 900
 # NDP that a host has no business to send: solicitations for what is no neighbour,
 # by the kernel and by hand; what only routers say; node information; a probe
 # with a hop limit that NDP does not have.

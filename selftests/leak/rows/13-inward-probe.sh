@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# timeout: 300
+# timeout: 900
 # CVE-2019-14899: the local network asks for the tunnel's address, and the answer
 # says that it is here. Answers are what counts: what far sends it does not see.
 # "spoofed" comes from the local network with the address of somebody in the tunnel,

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# timeout: 300
+# timeout: 900
 # What the kernel says by itself on the physical device: ICMP errors, echo
 # replies, RSTs, SYN-ACKs.
 

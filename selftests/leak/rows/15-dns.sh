@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# timeout: 300
+# timeout: 900
 # Names asked of somebody else's resolver: by the physical device, of the local
 # network's own resolver, and through the tunnel.
 

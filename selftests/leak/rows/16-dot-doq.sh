@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# timeout: 300
+# timeout: 900
 # DNS over TLS and over QUIC.
 
 # shellcheck source=../row.bash

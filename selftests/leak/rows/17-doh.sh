@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# timeout: 300
+# timeout: 900
 # DNS over HTTPS to a resolver that everybody knows, by TCP and by QUIC.
 
 # shellcheck source=../row.bash

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# timeout: 300
+# timeout: 900
 # Data in what looks like something else: big echo requests, and names whose
 # labels are the message, asked of a resolver that would carry them on.
 

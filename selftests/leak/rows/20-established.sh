@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# timeout: 300
+# timeout: 900
 # Connections that were there before: what is written to them when they are no
 # longer allowed. What TCP keeps it sends again once it may.
 

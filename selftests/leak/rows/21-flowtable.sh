@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# timeout: 300
+# timeout: 900
 # A container's flows in the administrator's own flowtable: they skip FORWARD and
 # POST_ROUTING.
 

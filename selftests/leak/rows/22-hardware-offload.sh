@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# timeout: 300
+# timeout: 900
 # A flow that a network card forwards by itself never comes to this machine's
 # packet path. No card that does is at hand.
 

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# timeout: 300
+# timeout: 900
 # Tunnels of the kernel that are not WireGuard: what is inside leaves in them.
 
 # shellcheck source=../row.bash

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# timeout: 300
+# timeout: 900
 # IP in IP, in all four combinations; 6to4; and Teredo, which is IPv6 in UDP.
 
 # shellcheck source=../row.bash

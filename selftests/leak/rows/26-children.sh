@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# timeout: 300
+# timeout: 900
 # Devices on top of the physical one that live in another namespace: their
 # packets meet no hook of the node's. macvlan and VLAN on eth0, ipvlan on eth1.
 

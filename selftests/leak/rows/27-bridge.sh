@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# timeout: 300
+# timeout: 900
 # The physical device is a port of a bridge, next to a container's and a virtual
 # machine's: their frames are switched, not routed. The node's own addresses are
 # the bridge's.

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# timeout: 300
+# timeout: 900
 # Packet sockets: whole frames, frames with the kernel's header, by mapped ring,
 # with an EtherType that nobody knows, in a VLAN, and with WireGuard's own addresses,
 # ports and mark.

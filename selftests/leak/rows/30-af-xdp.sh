@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# timeout: 300
+# timeout: 900
 # AF_XDP in copy mode: straight to the driver, veth's and a card's.
 
 # shellcheck source=../row.bash

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# timeout: 300
+# timeout: 900
 # Frames that tc or nftables send from one device's ingress to another's egress.
 # What tc sends is marked to skip egress hooks; what nftables sends is not.
 

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# timeout: 300
+# timeout: 900
 # An XDP program that sends what one device receives out of another: in the
 # generic mode, and in the driver's own, for which veth wants one at its far end.
 

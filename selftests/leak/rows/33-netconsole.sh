@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# timeout: 300
+# timeout: 900
 # The kernel's own messages, sent by its network console. It gives frames to the
 # driver and meets no hook; it is not loaded while armed. veth has no part in it:
 # a card does.

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# timeout: 300
+# timeout: 900
 # The kernel's packet generator gives packets to the driver itself; it is not
 # loaded while armed.
 

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# timeout: 300
+# timeout: 900
 # Devices that come, are renamed, or move between namespaces while Merlon is armed,
 # and what is sent by them at once.
 

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# timeout: 300
+# timeout: 900
 # Without its device the tunnel's routes are gone, and what should have gone
 # through it takes the next best way. A tunnel that is made anew is judged. The
 # device below it goes and comes back; and the peer moves to another endpoint,

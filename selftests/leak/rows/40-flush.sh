@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# timeout: 300
+# timeout: 900
 # What an administrator's scripts do to firewalls and devices, then a packet. The
 # module does not go while it is armed; where it is forced to, it closes the
 # guarded devices first.

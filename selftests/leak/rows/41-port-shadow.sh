@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# timeout: 300
+# timeout: 900
 # A client of an exit that chooses its source port so that NAT hands it what is
 # meant for the exit's WireGuard port. The node is the exit, with a policy; what
 # gives the try away is that port, of the exit's own address, on the wire.

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# timeout: 300
+# timeout: 900
 # An exit, node, and two peers behind it; one sends with the other's address:
 #
 #	key	by its own tunnel: the key must not be good for that address. While

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# timeout: 300
+# timeout: 900
 # A chain of type route gives a packet WireGuard's mark after it was routed: it
 # leaves by the physical device, where LOCAL_OUT had seen the tunnel.
 

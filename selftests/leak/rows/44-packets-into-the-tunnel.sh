@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# timeout: 300
+# timeout: 900
 # Packet sockets on the tunnel's own device: past every hook of IP, into the
 # tunnel. Seen where they come out of it.
 

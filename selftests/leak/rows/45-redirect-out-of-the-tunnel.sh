@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# timeout: 300
+# timeout: 900
 # What the tunnel delivers is sent on by tc, out of the physical device, before
 # any hook of IP has seen it.
 

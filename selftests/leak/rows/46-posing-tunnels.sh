@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# timeout: 300
+# timeout: 900
 # Other tunnels of the kernel with WireGuard's ports, to the peer's endpoint: they
 # too send from a socket of the kernel's, or from none at all.
 

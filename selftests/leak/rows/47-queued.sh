@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# timeout: 300
+# timeout: 900
 # What WireGuard holds back while it waits for a handshake is past every hook:
 # armed afterwards, it still goes, encrypted, to its peer. This row is measured,
 # and stands in the threat model.
