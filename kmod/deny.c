@@ -60,7 +60,7 @@ static void count_denied(struct merlon_net *mn, struct merlon_generation *genera
 	u8 reason = reason_of(judgement);
 
 	if (reason == MERLON_REASON_NO_RULE || MERLON_VERDICT_RULE(judgement.verdict))
-		merlon_generation_count(generation, judgement.verdict, length);
+		merlon_generation_count(generation, MERLON_VERDICT_RULE(judgement.verdict), length);
 	if (reason != MERLON_REASON_RULE && reason != MERLON_REASON_NO_RULE)
 		this_cpu_inc(mn->reasons->denied[reason]);
 }

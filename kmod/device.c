@@ -16,7 +16,9 @@
 #include "generation.h"
 #include "pernet.h"
 
-const struct rtnl_link_ops *merlon_wireguard_ops __read_mostly;
+/* No device's: so that a packet's device is compared, and nothing else asked. */
+static const struct rtnl_link_ops nobody;
+const struct rtnl_link_ops *merlon_wireguard_ops __read_mostly = &nobody;
 
 /*
  * Called for every device before it can carry a packet. Where WireGuard was
@@ -31,7 +33,7 @@ static void learn(const struct net_device *dev)
 	if (!strcmp(ops->kind, "wireguard"))
 		WRITE_ONCE(merlon_wireguard_ops, ops);
 	else if (ops == merlon_wireguard_ops)
-		WRITE_ONCE(merlon_wireguard_ops, NULL);
+		WRITE_ONCE(merlon_wireguard_ops, &nobody);
 }
 
 /* Return: is there a generation to tell? */

@@ -123,7 +123,7 @@ static struct merlon_judgement judge_content(const struct merlon_generation *gen
 
 	if (!generation)
 		reason = MERLON_REASON_LOCKDOWN;
-	else if (READ_ONCE(generation->expired))
+	else if (merlon_generation_expired(generation))
 		reason = MERLON_REASON_EXPIRED;
 	else if (number == MERLON_TUNNEL_UNKNOWN)
 		reason = MERLON_REASON_UNKNOWN_TUNNEL;
@@ -223,7 +223,7 @@ static bool may_leave(const struct sk_buff *skb, struct net_device *out,
 static u32 by_rule(const struct merlon_generation *generation, const struct net_device *out,
 		   const struct content *content)
 {
-	if (!generation || !generation->guard || READ_ONCE(generation->expired) ||
+	if (!generation || !generation->guard || merlon_generation_expired(generation) ||
 	    !content->packet.family || content->fault)
 		return 0;
 	return merlon_guard_classify(generation, out, NULL, &content->packet, false);
@@ -243,7 +243,7 @@ static unsigned int judge_other(const struct merlon_guarded *guarded,
 		return NF_ACCEPT;
 	verdict = by_rule(generation, state->out, &content);
 	if (MERLON_VERDICT_ACTION(verdict) == MERLON_ACTION_ALLOW) {
-		merlon_generation_count(generation->guard, verdict, skb->len);
+		merlon_generation_count(generation->guard, MERLON_VERDICT_RULE(verdict), skb->len);
 		return NF_ACCEPT;
 	}
 	return merlon_deny_frame(guarded->mn, generation, skb, state,

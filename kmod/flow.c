@@ -46,3 +46,23 @@ bool merlon_flow_opened(struct merlon_flows *flows, const struct merlon_packet *
 {
 	return flows_opened(flows, packet, now_stamp());
 }
+
+bool merlon_flow_hold4(struct merlon_flows *flows, const u8 *at)
+{
+	return flows_hold_plain(flows, AF_INET, at, now_stamp());
+}
+
+bool merlon_flow_hold6(struct merlon_flows *flows, const u8 *at)
+{
+	return flows_hold_plain(flows, AF_INET6, at, now_stamp());
+}
+
+bool merlon_flow_answers4(struct merlon_flows *flows, const u8 *at)
+{
+	return flows_answer_plain(flows, AF_INET, at, now_stamp());
+}
+
+bool merlon_flow_answers6(struct merlon_flows *flows, const u8 *at)
+{
+	return flows_answer_plain(flows, AF_INET6, at, now_stamp());
+}

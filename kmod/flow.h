@@ -29,6 +29,15 @@ bool merlon_flow_answers(struct merlon_flows *flows, const struct merlon_packet 
 /* Packet path: was @packet, which somebody quotes, an opener? */
 bool merlon_flow_opened(struct merlon_flows *flows, const struct merlon_packet *packet);
 
+/*
+ * The same of a plain packet of UDP, @at its IP header. _hold: it passes by its own tuple;
+ * has that been remembered? _answers: as merlon_flow_answers(). The flow lives on.
+ */
+bool merlon_flow_hold4(struct merlon_flows *flows, const u8 *at);
+bool merlon_flow_hold6(struct merlon_flows *flows, const u8 *at);
+bool merlon_flow_answers4(struct merlon_flows *flows, const u8 *at);
+bool merlon_flow_answers6(struct merlon_flows *flows, const u8 *at);
+
 /* The ICMP query that @packet replies to: its type; -1: it is no such reply. */
 int merlon_flow_query(const struct merlon_packet *packet);
 

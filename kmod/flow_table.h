@@ -75,14 +75,14 @@ struct flow_key {
 };
 
 /* Seconds since @tag was stamped; another processor may be a moment ahead. */
-static inline u32 age_of(u64 tag, u32 now)
+static __always_inline u32 age_of(u64 tag, u32 now)
 {
 	u32 age = (now - (u32)tag) & STAMP_MASK;
 
 	return age > STAMP_MASK - 8 ? 0 : age;
 }
 
-static inline u32 lifetime_of(u64 tag)
+static __always_inline u32 lifetime_of(u64 tag)
 {
 	return (u8)(tag >> STAMP_BITS) == IPPROTO_UDP ? UDP_SECONDS : OTHER_SECONDS;
 }
@@ -94,7 +94,7 @@ static __always_inline u64 mix(u64 state, u64 word, u64 seed)
 }
 
 /* Ports, or what takes their place, as the opener has them. */
-static inline u64 tag_make(u8 protocol, u16 first, u16 second)
+static __always_inline u64 tag_make(u8 protocol, u16 first, u16 second)
 {
 	return ((u64)first << 24 | (u64)second << 8 | protocol) << STAMP_BITS;
 }
@@ -149,8 +149,8 @@ static inline u64 tag_answer(const struct merlon_packet *packet)
 	return query < 0 ? 0 : tag_make(packet->protocol, packet->icmp_id, query);
 }
 
-static inline void key_make4(struct merlon_flows *flows, const u8 *opener, const u8 *asked,
-			     struct flow_key *key)
+static __always_inline void key_make4(struct merlon_flows *flows, const u8 *opener, const u8 *asked,
+				      struct flow_key *key)
 {
 	struct bucket4 *bucket;
 	u64 cover;
@@ -166,8 +166,8 @@ static inline void key_make4(struct merlon_flows *flows, const u8 *opener, const
 	key->first = bucket->words[0];
 }
 
-static inline void key_make6(struct merlon_flows *flows, const u8 *opener, const u8 *asked,
-			     struct flow_key *key)
+static __always_inline void key_make6(struct merlon_flows *flows, const u8 *opener, const u8 *asked,
+				      struct flow_key *key)
 {
 	const u64 seed = flows->seed;
 	struct bucket6 *bucket;
@@ -187,8 +187,8 @@ static inline void key_make6(struct merlon_flows *flows, const u8 *opener, const
 	key->first = bucket->words[0];
 }
 
-static inline void key_make(struct merlon_flows *flows, u8 family, const u8 *opener,
-			    const u8 *asked, struct flow_key *key)
+static __always_inline void key_make(struct merlon_flows *flows, u8 family, const u8 *opener,
+				     const u8 *asked, struct flow_key *key)
 {
 	if (family == AF_INET)
 		key_make4(flows, opener, asked, key);
@@ -196,7 +196,7 @@ static inline void key_make(struct merlon_flows *flows, u8 family, const u8 *ope
 		key_make6(flows, opener, asked, key);
 }
 
-static inline bool words_equal(const struct flow_key *key, int way)
+static __always_inline bool words_equal(const struct flow_key *key, int way)
 {
 	const u64 *words = key->first + way * key->count;
 	u64 differ = 0;
@@ -208,7 +208,7 @@ static inline bool words_equal(const struct flow_key *key, int way)
 }
 
 /* The way that holds @key, with the tag that was there, or -1. */
-static inline int key_find(const struct flow_key *key, u64 *ret_tag)
+static __always_inline int key_find(const struct flow_key *key, u64 *ret_tag)
 {
 	int way;
 
@@ -273,7 +273,7 @@ static inline void flows_open(struct merlon_flows *flows, const struct merlon_pa
 }
 
 /* Does the table hold @key, not expired? */
-static inline bool key_alive(const struct flow_key *key, u32 now, bool renew)
+static __always_inline bool key_alive(const struct flow_key *key, u32 now, bool renew)
 {
 	u64 tag;
 	int way = key_find(key, &tag);
@@ -309,6 +309,46 @@ static inline bool flows_opened(struct merlon_flows *flows, const struct merlon_
 		return false;
 	key_make(flows, packet->family, packet->source, packet->destination, &key);
 	return key_alive(&key, now, false);
+}
+
+/* The key of a plain packet of UDP, @at its IP header; @answer: of what it answers. */
+static __always_inline void key_make_plain(struct merlon_flows *flows, u8 family, const u8 *at,
+					   bool answer, struct flow_key *key)
+{
+	u32 header = family == AF_INET ? MERLON_PLAIN4_BYTES : MERLON_PLAIN6_BYTES;
+	u32 length = family == AF_INET ? 4 : 16;
+	const u8 *destination = at + header - length, *source = destination - length;
+	u16 from = merlon_be16(at + header), to = merlon_be16(at + header + 2);
+
+	key->tag = answer ? tag_make(IPPROTO_UDP, to, from) : tag_make(IPPROTO_UDP, from, to);
+	key_make(flows, family, answer ? destination : source, answer ? source : destination, key);
+}
+
+/* It opens a flow, or goes on with one: was that opened before? Then it lives on. */
+static __always_inline bool flows_hold_plain(struct merlon_flows *flows, u8 family, const u8 *at,
+					     u32 now)
+{
+	struct flow_key key;
+	u64 tag;
+	int way;
+
+	key_make_plain(flows, family, at, false, &key);
+	way = key_find(&key, &tag);
+	if (way < 0)
+		return false;
+	if (age_of(tag, now))
+		WRITE_ONCE(key.tags[way], key.tag | now);
+	return true;
+}
+
+/* flows_answer() for it, with @renew. */
+static __always_inline bool flows_answer_plain(struct merlon_flows *flows, u8 family, const u8 *at,
+					       u32 now)
+{
+	struct flow_key key;
+
+	key_make_plain(flows, family, at, true, &key);
+	return key_alive(&key, now, true);
 }
 
 #endif

@@ -131,6 +131,7 @@ static int build_guard(struct merlon_generation *generation, const struct merlon
 		fault->what = NULL;
 		return -ENOMEM;
 	}
+	generation->flags = MERLON_GENERATION_GUARDED;
 	generation->memory += generation->guard->memory +
 			      merlon_conditions_bytes(generation->conditions);
 	return 0;
@@ -333,11 +334,20 @@ static u8 tunnel_number(const struct merlon_generation *generation, const char *
 	return MERLON_TUNNEL_UNKNOWN;
 }
 
+/* ORDER: a device that is neither is denied, so it is nothing before it is another thing. */
+static void set_tunnel(struct merlon_generation *generation, int ifindex, u8 number)
+{
+	bool ignored = number == MERLON_TUNNEL_IGNORED;
+
+	merlon_slots_set(ignored ? &generation->tunnels : &generation->ignored, ifindex, 0);
+	merlon_slots_set(ignored ? &generation->ignored : &generation->tunnels, ifindex, number);
+}
+
 /* Under RTNL: the device goes, or goes to another namespace. */
 void merlon_generation_remove_device(struct merlon_generation *generation,
 				     const struct net_device *dev)
 {
-	merlon_slots_set(&generation->tunnels, dev->ifindex, MERLON_TUNNEL_UNKNOWN);
+	set_tunnel(generation, dev->ifindex, MERLON_TUNNEL_UNKNOWN);
 	if (generation->conditions)
 		merlon_slots_set(&generation->conditions->devices, dev->ifindex, 0);
 }
@@ -354,8 +364,7 @@ void merlon_generation_add_device(struct merlon_generation *generation,
 				  const struct net_device *dev)
 {
 	if (merlon_device_is_wireguard(dev))
-		merlon_slots_set(&generation->tunnels, dev->ifindex,
-				 tunnel_number(generation, dev->name));
+		set_tunnel(generation, dev->ifindex, tunnel_number(generation, dev->name));
 	if (generation->conditions)
 		merlon_conditions_add_device(generation->conditions, dev);
 }
@@ -416,7 +425,8 @@ static void take(struct merlon_net *mn, struct merlon_generation *generation,
 	generation->epoch = offer->epoch;
 	generation->serial = offer->serial;
 	generation->deadline_ns = ktime_get_boottime_ns() + offer->lifetime_ms * NSEC_PER_MSEC;
-	WRITE_ONCE(generation->expired, false);
+	WRITE_ONCE(generation->flags, generation->flags & ~MERLON_GENERATION_EXPIRED);
+	generation->mn = mn;
 	rcu_assign_pointer(mn->generation, generation);
 	mn->last_epoch = offer->epoch;
 	mn->last_serial = offer->serial;
@@ -549,7 +559,8 @@ static enum hrtimer_restart expire(struct hrtimer *timer)
 	rcu_read_lock();
 	generation = rcu_dereference(mn->generation);
 	if (generation)
-		WRITE_ONCE(generation->expired, true);
+		WRITE_ONCE(generation->flags,
+			   generation->flags | MERLON_GENERATION_EXPIRED);
 	rcu_read_unlock();
 	schedule_work(&mn->announce);
 	return HRTIMER_NORESTART;
@@ -562,7 +573,7 @@ static void announce(struct work_struct *work)
 
 	mutex_lock(&mn->lock);
 	generation = merlon_generation_get(mn);
-	if (generation && READ_ONCE(generation->expired)) {
+	if (generation && merlon_generation_expired(generation)) {
 		pr_notice("namespace %u: generation %llu.%llu has expired\n", mn->net->ns.inum,
 			  generation->epoch, generation->serial);
 		merlon_event_state(mn);

@@ -33,16 +33,22 @@ struct merlon_counter {
 #define MERLON_TUNNEL_IGNORED	0xff	/* not Merlon's business */
 				/* else the tunnel's index, from 1 */
 
+/* What a packet meets beside the verdict of the tables; one look at all of it. */
+#define MERLON_GENERATION_EXPIRED	0x01	/* its lifetime is over: lockdown */
+#define MERLON_GENERATION_GUARDED	0x02	/* it has a guard */
+
 #define MERLON_MAX_LIFETIME_MS	(90ull * 24 * 60 * 60 * 1000)
 
 /**
  * struct merlon_generation - what packets are judged by
  * @tables: the classifier's; constant
- * @expired: the lifetime is over: lockdown. Set by the timer, read with READ_ONCE
+ * @flags: MERLON_GENERATION_*; EXPIRED is set by the timer: read with READ_ONCE
  * @guard: the second part, with @tables, counters and their kin alone; or NULL
  * @conditions: of @guard; or NULL
- * @tunnels: what a WireGuard device is to the policy, by ifindex; under RTNL by
- *	the device notifier, read by packets
+ * @mn: the namespace that it serves, from its publication on
+ * @tunnels: the WireGuard devices that it judges, by ifindex; under RTNL by the
+ *	device notifier, read by packets
+ * @ignored: those that it names to leave them alone
  * @epoch: with @serial, the order of generations; under merlon_net.lock, as all
  *	that follows but for @counters
  * @serial: see @epoch
@@ -58,10 +64,11 @@ struct merlon_counter {
  */
 struct merlon_generation {
 	struct merlon_tables *tables;
-	bool expired;
+	u8 flags;
 	struct merlon_generation *guard;
 	struct merlon_conditions *conditions;
-	struct merlon_slots tunnels;
+	struct merlon_net *mn;
+	struct merlon_slots tunnels, ignored;
 	u64 epoch, serial;
 	u8 digest[MERLON_DIGEST_BYTES];
 	u32 image_bytes;
@@ -118,11 +125,15 @@ void merlon_generation_add_device(struct merlon_generation *generation,
 void merlon_generation_remove_device(struct merlon_generation *generation,
 				     const struct net_device *dev);
 
-/* Packet path: count @bytes for the rule of @verdict; any context. */
-static __always_inline void merlon_generation_count(struct merlon_generation *generation,
-						    u32 verdict, u32 bytes)
+static __always_inline bool merlon_generation_expired(const struct merlon_generation *generation)
 {
-	u32 rule = MERLON_VERDICT_RULE(verdict);
+	return READ_ONCE(generation->flags) & MERLON_GENERATION_EXPIRED;
+}
+
+/* Packet path: count @bytes for @rule (0: none speaks of it); any context. */
+static __always_inline void merlon_generation_count(struct merlon_generation *generation,
+						    u32 rule, u32 bytes)
+{
 	struct merlon_counter __percpu *counter =
 		generation->counters[rule >> MERLON_COUNTER_SHIFT] +
 		(rule & (MERLON_COUNTER_CHUNK - 1));
@@ -131,11 +142,20 @@ static __always_inline void merlon_generation_count(struct merlon_generation *ge
 	this_cpu_add(counter->bytes, bytes);
 }
 
+/* Packet path: does the policy name this WireGuard device, and not to leave it alone? */
+static __always_inline bool merlon_generation_judges(const struct merlon_generation *generation,
+						     int ifindex)
+{
+	return merlon_slots_has(&generation->tunnels, ifindex);
+}
+
 /* Packet path: what a WireGuard device is to the policy. */
 static __always_inline u8 merlon_generation_tunnel(const struct merlon_generation *generation,
 						   int ifindex)
 {
-	return merlon_slots_find(&generation->tunnels, ifindex);
+	u8 number = merlon_slots_find(&generation->tunnels, ifindex);
+
+	return number ?: merlon_slots_find(&generation->ignored, ifindex);
 }
 
 #endif

@@ -170,7 +170,7 @@ static bool is_upkeep(const struct sk_buff *skb, const struct nf_hook_state *sta
 
 static bool has_rules(const struct merlon_generation *generation)
 {
-	return generation && generation->guard && !READ_ONCE(generation->expired);
+	return generation && generation->guard && !merlon_generation_expired(generation);
 }
 
 unsigned int merlon_guard(struct merlon_net *mn, struct sk_buff *skb,
@@ -196,6 +196,6 @@ unsigned int merlon_guard(struct merlon_net *mn, struct sk_buff *skb,
 		return merlon_deny_for(mn, generation, skb, state, MERLON_REASON_OFF_TUNNEL);
 	if (MERLON_VERDICT_ACTION(verdict) != MERLON_ACTION_ALLOW)
 		return deny_by_rule(mn, generation, skb, state, verdict);
-	merlon_generation_count(generation->guard, verdict, skb->len);
+	merlon_generation_count(generation->guard, MERLON_VERDICT_RULE(verdict), skb->len);
 	return NF_ACCEPT;
 }

@@ -11,7 +11,7 @@
  * So that each packet of a tunnel is judged once, by the device that is true
  * at that moment. What skb_iif and, in POST_ROUTING, state->in say may be
  * stale: they decide nothing. Nor does state->out where somebody has routed the
- * packet anew since: see leaves_by().
+ * packet anew since: see merlon_leaves_by().
  */
 #include <linux/ip.h>
 #include <linux/ipv6.h>
@@ -23,7 +23,6 @@
 #include <linux/rcupdate.h>
 #include <linux/skbuff.h>
 #include <linux/slab.h>
-#include <net/dst.h>
 #include <net/ip.h>
 #include <net/ipv6.h>
 #include <net/netfilter/ipv4/nf_defrag_ipv4.h>
@@ -36,10 +35,9 @@
 #include "generation.h"
 #include "guard.h"
 #include "hooks.h"
-#include "judge.h"
 #include "pernet.h"
 #include "shadow.h"
-#include "trace.h"
+#include "tunnel.h"
 
 /*
  * Before defragmentation, which puts fragments together without asking which
@@ -64,129 +62,26 @@
 
 /* ----------------------------------------------------------------- tunnels */
 
-static struct merlon_judgement judge_apart(struct merlon_net *mn,
-					   const struct merlon_generation *generation,
-					   const struct sk_buff *skb,
-					   const struct nf_hook_state *state)
+static __always_inline unsigned int judge_of(u8 family, struct merlon_net *mn,
+					     struct sk_buff *skb,
+					     const struct nf_hook_state *state,
+					     const struct net_device *tunnel)
 {
-	return merlon_family_of(state) == AF_INET ? merlon_judge4(mn, generation, skb) :
-						    merlon_judge6(mn, generation, skb);
+	return family == AF_INET ? merlon_tunnel_judge4(mn, skb, state, tunnel) :
+				   merlon_tunnel_judge6(mn, skb, state, tunnel);
 }
 
-/* A tunnel that the policy leaves alone is none, to the tunnel guard. */
-static unsigned int leave_alone(struct merlon_net *mn, struct sk_buff *skb,
-				const struct nf_hook_state *state)
+/* From tunnel to tunnel: POST_ROUTING will judge. Not so where either is left alone. */
+static noinline unsigned int judge_between(u8 family, struct merlon_net *mn, struct sk_buff *skb,
+					   const struct nf_hook_state *state,
+					   const struct net_device *tunnel)
 {
-	if (state->hook != NF_INET_POST_ROUTING ||
-	    READ_ONCE(mn->scope) != MERLON_SCOPE_EVERYTHING)
+	const struct merlon_generation *generation = rcu_dereference(mn->generation);
+
+	if (generation && merlon_generation_judges(generation, tunnel->ifindex) &&
+	    merlon_generation_tunnel(generation, state->out->ifindex) != MERLON_TUNNEL_IGNORED)
 		return NF_ACCEPT;
-	return merlon_guard(mn, skb, state, state->out);
-}
-
-/*
- * Devices that the policy does not name, or names to leave them alone. FORWARD
- * may have left a packet for POST_ROUTING to judge when the generation before
- * was in force, by which the device was none to ignore. It is not counted
- * again: as a rule FORWARD has judged it.
- */
-static noinline unsigned int judge_unnamed(struct merlon_net *mn,
-					   struct merlon_generation *generation,
-					   struct sk_buff *skb,
-					   const struct nf_hook_state *state, u8 number)
-{
-	struct merlon_judgement judgement;
-
-	if (number != MERLON_TUNNEL_IGNORED)
-		return merlon_deny_for(mn, generation, skb, state, MERLON_REASON_UNKNOWN_TUNNEL);
-	if (state->hook != NF_INET_POST_ROUTING || !merlon_came_by_tunnel(generation, skb, state))
-		return leave_alone(mn, skb, state);
-	judgement = judge_apart(mn, generation, skb, state);
-	if (merlon_judgement_passes(judgement))
-		return NF_ACCEPT;
-	return merlon_deny(mn, generation, skb, state, judgement);
-}
-
-/* A tunnel to be ignored is that beyond the policy's last day, too. */
-static noinline unsigned int judge_expired(struct merlon_net *mn,
-					   struct merlon_generation *generation,
-					   struct sk_buff *skb,
-					   const struct nf_hook_state *state, u8 number)
-{
-	if (number == MERLON_TUNNEL_IGNORED &&
-	    !(state->hook == NF_INET_POST_ROUTING &&
-	      merlon_came_by_tunnel(generation, skb, state)))
-		return leave_alone(mn, skb, state);
-	return merlon_deny_for(mn, generation, skb, state, MERLON_REASON_EXPIRED);
-}
-
-/* Is this FORWARD, and POST_ROUTING will judge? Not so for a tunnel to be ignored. */
-static __always_inline bool is_judged_later(const struct merlon_generation *generation,
-					    const struct nf_hook_state *state)
-{
-	if (state->hook != NF_INET_FORWARD || likely(!merlon_device_is_wireguard(state->out)))
-		return false;
-	return merlon_generation_tunnel(generation, state->out->ifindex) !=
-	       MERLON_TUNNEL_IGNORED;
-}
-
-/* A packet of the WireGuard device @tunnel. One generation serves it throughout. */
-static __always_inline unsigned int judge(u8 family, struct merlon_net *mn, struct sk_buff *skb,
-					  const struct nf_hook_state *state,
-					  const struct net_device *tunnel)
-{
-	struct merlon_generation *generation = rcu_dereference(mn->generation);
-	struct merlon_judgement judgement;
-	unsigned int verdict;
-	u8 number;
-
-	if (unlikely(!generation))
-		return merlon_deny_for(mn, NULL, skb, state, MERLON_REASON_LOCKDOWN);
-	number = merlon_generation_tunnel(generation, tunnel->ifindex);
-	if (unlikely(READ_ONCE(generation->expired)))
-		return judge_expired(mn, generation, skb, state, number);
-	if (unlikely(number == MERLON_TUNNEL_UNKNOWN || number == MERLON_TUNNEL_IGNORED))
-		return judge_unnamed(mn, generation, skb, state, number);
-	if (is_judged_later(generation, state))
-		return NF_ACCEPT;
-	judgement = family == AF_INET ? merlon_judge4(mn, generation, skb) :
-					merlon_judge6(mn, generation, skb);
-	if (unlikely(!merlon_judgement_passes(judgement)))
-		return merlon_deny(mn, generation, skb, state, judgement);
-	if (unlikely(generation->guard) && state->hook != NF_INET_LOCAL_IN) {
-		verdict = merlon_guard_check(mn, generation, skb, state,
-					     state->hook == NF_INET_FORWARD ? state->out : tunnel);
-		if (verdict != NF_ACCEPT)
-			return verdict;
-	}
-	merlon_generation_count(generation, judgement.verdict, skb->len);
-	if (trace_merlon_verdict_enabled())
-		merlon_trace_allowed(generation, skb, state, judgement);
-	return NF_ACCEPT;
-}
-
-static noinline unsigned int judge4(struct merlon_net *mn, struct sk_buff *skb,
-				    const struct nf_hook_state *state,
-				    const struct net_device *tunnel)
-{
-	return judge(AF_INET, mn, skb, state, tunnel);
-}
-
-static noinline unsigned int judge6(struct merlon_net *mn, struct sk_buff *skb,
-				    const struct nf_hook_state *state,
-				    const struct net_device *tunnel)
-{
-	return judge(AF_INET6, mn, skb, state, tunnel);
-}
-
-static __always_inline unsigned int judge_if_tunnel(u8 family, struct merlon_net *mn,
-						    struct sk_buff *skb,
-						    const struct nf_hook_state *state,
-						    const struct net_device *device)
-{
-	if (likely(!merlon_device_is_wireguard(device)))
-		return NF_ACCEPT;
-	return family == AF_INET ? judge4(mn, skb, state, device) :
-				   judge6(mn, skb, state, device);
+	return judge_of(family, mn, skb, state, tunnel);
 }
 
 /* In a VRF, the hooks behind routing see its master: who brought it the packet? */
@@ -197,38 +92,49 @@ static noinline unsigned int inward_enslaved(u8 family, struct merlon_net *mn,
 	int ifindex = family == AF_INET ? IPCB(skb)->iif : IP6CB(skb)->iif;
 	const struct net_device *in = dev_get_by_index_rcu(state->net, ifindex);
 
-	return judge_if_tunnel(family, mn, skb, state, in ?: state->in);
+	if (!in || !merlon_device_is_wireguard(in))
+		return NF_ACCEPT;
+	if (state->hook == NF_INET_FORWARD && merlon_device_is_wireguard(state->out))
+		return judge_between(family, mn, skb, state, in);
+	return judge_of(family, mn, skb, state, in);
 }
 
-/* LOCAL_IN and FORWARD */
-static unsigned int inward4(void *priv, struct sk_buff *skb, const struct nf_hook_state *state)
+/* LOCAL_IN, FORWARD */
+static __always_inline unsigned int inward(u8 family, struct merlon_net *mn, struct sk_buff *skb,
+					   const struct nf_hook_state *state, bool forward)
 {
-	if (unlikely(netif_is_l3_master(state->in)))
-		return inward_enslaved(AF_INET, priv, skb, state);
-	return judge_if_tunnel(AF_INET, priv, skb, state, state->in);
+	const struct net_device *in = state->in;
+
+	if (merlon_device_is_wireguard(in)) {
+		if (forward && unlikely(merlon_device_is_wireguard(state->out)))
+			return judge_between(family, mn, skb, state, in);
+		return judge_of(family, mn, skb, state, in);
+	}
+	if (unlikely(netif_is_l3_master(in)))
+		return inward_enslaved(family, mn, skb, state);
+	return NF_ACCEPT;
 }
 
-static unsigned int inward6(void *priv, struct sk_buff *skb, const struct nf_hook_state *state)
+static unsigned int local4(void *priv, struct sk_buff *skb, const struct nf_hook_state *state)
 {
-	if (unlikely(netif_is_l3_master(state->in)))
-		return inward_enslaved(AF_INET6, priv, skb, state);
-	return judge_if_tunnel(AF_INET6, priv, skb, state, state->in);
+	return inward(AF_INET, priv, skb, state, false);
 }
 
-/*
- * Source NAT can take a packet out of an IPsec policy, and route it anew behind
- * the hooks' back: then the route tells. The master of a VRF sees a first pass;
- * the second one has the slave.
- */
-static __always_inline const struct net_device *leaves_by(const struct sk_buff *skb,
-							  const struct nf_hook_state *state)
+static unsigned int local6(void *priv, struct sk_buff *skb, const struct nf_hook_state *state)
 {
-	const struct dst_entry *dst = skb_dst(skb);
+	return inward(AF_INET6, priv, skb, state, false);
+}
 
-	if (likely(!dst || dst->dev == state->out) || dst_xfrm(dst) ||
-	    netif_is_l3_master(state->out))
-		return state->out;
-	return dst->dev;
+static unsigned int forward4(void *priv, struct sk_buff *skb, const struct nf_hook_state *state)
+{
+	return inward(AF_INET, priv, skb, state, true);
+}
+
+/* IPv6 does not say of a packet that it was forwarded, as IPv4 does; guard.c asks for it. */
+static unsigned int forward6(void *priv, struct sk_buff *skb, const struct nf_hook_state *state)
+{
+	IP6CB(skb)->flags |= IP6SKB_FORWARDED;
+	return inward(AF_INET6, priv, skb, state, true);
 }
 
 /* Has NAT given a new connection, that others sent here, another source? */
@@ -245,11 +151,10 @@ static __always_inline bool has_new_source(const struct sk_buff *skb,
 static __always_inline unsigned int outward(u8 family, struct merlon_net *mn, struct sk_buff *skb,
 					    const struct nf_hook_state *state)
 {
-	const struct net_device *out = leaves_by(skb, state);
+	const struct net_device *out = merlon_leaves_by(skb, state);
 
 	if (merlon_device_is_wireguard(out))
-		return family == AF_INET ? judge4(mn, skb, state, out) :
-					   judge6(mn, skb, state, out);
+		return judge_of(family, mn, skb, state, out);
 	if (unlikely(has_new_source(skb, state)) && merlon_shadow_casts(family, skb, state))
 		return merlon_deny_for(mn, NULL, skb, state, MERLON_REASON_SHADOW);
 	if (unlikely(READ_ONCE(mn->scope) == MERLON_SCOPE_EVERYTHING))
@@ -338,11 +243,11 @@ static unsigned int source6(void *priv, struct sk_buff *skb, const struct nf_hoo
 
 /* ORDER: verdicts first, so that nothing passes unjudged behind a checked source. */
 static const struct nf_hook_ops hooks[] = {
-	HOOK(IPV4, LOCAL_IN, PRIORITY_INWARD, inward4),
-	HOOK(IPV4, FORWARD, PRIORITY_INWARD, inward4),
+	HOOK(IPV4, LOCAL_IN, PRIORITY_INWARD, local4),
+	HOOK(IPV4, FORWARD, PRIORITY_INWARD, forward4),
 	HOOK(IPV4, POST_ROUTING, PRIORITY_OUTWARD, outward4),
-	HOOK(IPV6, LOCAL_IN, PRIORITY_INWARD, inward6),
-	HOOK(IPV6, FORWARD, PRIORITY_INWARD, inward6),
+	HOOK(IPV6, LOCAL_IN, PRIORITY_INWARD, local6),
+	HOOK(IPV6, FORWARD, PRIORITY_INWARD, forward6),
 	HOOK(IPV6, POST_ROUTING, PRIORITY_OUTWARD, outward6),
 	HOOK(IPV4, PRE_ROUTING, PRIORITY_SOURCE, source4),
 	HOOK(IPV6, PRE_ROUTING, PRIORITY_SOURCE, source6),

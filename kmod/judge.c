@@ -25,21 +25,12 @@
 #include "flow.h"
 #include "generation.h"
 #include "judge.h"
+#include "judge_plain.h"
 #include "parse_skb.h"
 #include "pernet.h"
 
 /* NF_IP6_PRI_CONNTRACK is the same. */
 #define CONNTRACK_PRIORITY	NF_IP_PRI_CONNTRACK
-
-static __always_inline struct merlon_judgement by_verdict(u32 verdict)
-{
-	return (struct merlon_judgement) { .verdict = verdict };
-}
-
-static __always_inline bool allows(u32 verdict)
-{
-	return MERLON_VERDICT_ACTION(verdict) == MERLON_ACTION_ALLOW;
-}
 
 /* Not inlined: whatever is not a packet of a connection comes here, some of it twice. */
 static noinline u32 classify_apart(u8 family, const struct merlon_tables *tables,
@@ -58,86 +49,31 @@ static u32 classify_own(const struct merlon_tables *tables,
 
 /* ------------------------------------------------------------- connections */
 
-static bool has_ports(u8 protocol)
-{
-	return protocol == IPPROTO_SCTP || protocol == IPPROTO_DCCP ||
-	       protocol == IPPROTO_UDPLITE;
-}
-
-/* What else stands where ports are (GRE keys, say) selects nothing. */
-static __always_inline u16 tuple_selector(u8 protocol, __be16 port, u8 icmp_type)
-{
-	if (likely(protocol == IPPROTO_TCP || protocol == IPPROTO_UDP))
-		return ntohs(port);
-	if (protocol == IPPROTO_ICMP || protocol == IPPROTO_ICMPV6)
-		return icmp_type;
-	return has_ports(protocol) ? ntohs(port) : 0;
-}
-
-static __always_inline bool same_address(u8 family, const void *a, const void *b)
-{
-	const u8 *x = a, *y = b;
-
-	if (family == AF_INET)
-		return *(const u32 *)a == *(const u32 *)b;
-	return !((merlon_env_load64(x) ^ merlon_env_load64(y)) |
-		 (merlon_env_load64(x + 8) ^ merlon_env_load64(y + 8)));
-}
-
-/* Did NAT put in another destination than the connection's opener named? */
-static __always_inline bool is_translated(u8 family, const struct nf_conntrack_tuple *original,
-					  const struct nf_conntrack_tuple *reply)
-{
-	if (!same_address(family, &original->dst.u3, &reply->src.u3))
-		return true;
-	return original->dst.u.all != reply->src.u.all &&
-	       original->dst.protonum != IPPROTO_ICMP &&
-	       original->dst.protonum != IPPROTO_ICMPV6;
-}
-
-/* The original tuple is allowed: does a rule deny what it became? */
-static noinline struct merlon_judgement
-by_translation(u8 family, const struct merlon_tables *tables,
-	       const struct nf_conntrack_tuple *original,
-	       const struct nf_conntrack_tuple *reply, u32 verdict)
+/* @original is allowed by @verdict: does a rule deny what NAT made of it? */
+static struct merlon_judgement by_translated(u8 family, const struct merlon_tables *tables,
+					     const struct nf_conntrack_tuple *original,
+					     const struct nf_conntrack_tuple *reply, u32 verdict)
 {
 	u8 protocol = original->dst.protonum;
-	u16 selector = tuple_selector(protocol, reply->src.u.all, original->dst.u.icmp.type);
-	u32 translated = merlon_classify_ip(tables, family, &original->src.u3, &reply->src.u3,
-					    protocol, selector);
+	u16 selector = merlon_tuple_selector(protocol, reply->src.u.all,
+					     original->dst.u.icmp.type);
+	u32 translated = classify_apart(family, tables, &original->src.u3, &reply->src.u3,
+					protocol, selector);
 
-	if (!MERLON_VERDICT_RULE(translated) || allows(translated))
-		return by_verdict(verdict);
+	if (!MERLON_VERDICT_RULE(translated) || merlon_verdict_allows(translated))
+		return merlon_by_verdict(verdict);
 	return (struct merlon_judgement) { translated, MERLON_REASON_TRANSLATED };
 }
 
-static __always_inline struct merlon_judgement
-by_connection(u8 family, const struct merlon_tables *tables, const struct nf_conn *ct)
+static struct merlon_judgement by_connection(u8 family, const struct merlon_tables *tables,
+					     const struct nf_conn *ct)
 {
-	const struct nf_conntrack_tuple *original = &ct->tuplehash[IP_CT_DIR_ORIGINAL].tuple;
-	const struct nf_conntrack_tuple *reply = &ct->tuplehash[IP_CT_DIR_REPLY].tuple;
-	u8 protocol = original->dst.protonum;
-	u16 selector = tuple_selector(protocol, original->dst.u.all,
-				      original->dst.u.icmp.type);
-	u32 verdict = merlon_classify_ip(tables, family, &original->src.u3, &original->dst.u3,
-					 protocol, selector);
+	u32 verdict = merlon_classify_connection(family, tables, ct);
 
-	if (unlikely(is_translated(family, original, reply)) && allows(verdict))
-		return by_translation(family, tables, original, reply, verdict);
-	return by_verdict(verdict);
-}
-
-/* Is the packet on its way to where its connection goes in this direction? */
-static __always_inline bool leads_to(u8 family, const struct nf_conn *ct,
-				     enum ip_conntrack_info info, const void *destination)
-{
-	return same_address(family, destination,
-			    &ct->tuplehash[!CTINFO2DIR(info)].tuple.src.u3);
-}
-
-static __always_inline bool is_related(enum ip_conntrack_info info)
-{
-	return info == IP_CT_RELATED || info == IP_CT_RELATED_REPLY;
+	if (merlon_is_translated(family, ct) && merlon_verdict_allows(verdict))
+		return by_translated(family, tables, &ct->tuplehash[IP_CT_DIR_ORIGINAL].tuple,
+				     &ct->tuplehash[IP_CT_DIR_REPLY].tuple, verdict);
+	return merlon_by_verdict(verdict);
 }
 
 /* ------------------------------------------------------- without conntrack */
@@ -208,25 +144,20 @@ static noinline u32 classify_quoted(const struct merlon_net *mn,
 	u32 verdict;
 
 	if (merlon_packet_quoted(skb, error, &quoted) ||
-	    !same_address(AF_INET6, quoted.source, error->destination))
+	    !merlon_same_address(AF_INET6, quoted.source, error->destination))
 		return 0;
 	stateless = quoted.protocol == IPPROTO_TCP;
 	verdict = classify_own(tables, &quoted);
-	if (allows(verdict) && (stateless || own || merlon_flow_opened(mn->flows, &quoted)))
+	if (merlon_verdict_allows(verdict) &&
+	    (stateless || own || merlon_flow_opened(mn->flows, &quoted)))
 		return verdict;
 	if (is_opener(&quoted))
 		return 0;
 	verdict = classify_asked(tables, &quoted);
-	if (allows(verdict) && (stateless || merlon_flow_answers(mn->flows, &quoted, false)))
+	if (merlon_verdict_allows(verdict) &&
+	    (stateless || merlon_flow_answers(mn->flows, &quoted, false)))
 		return verdict;
 	return 0;
-}
-
-static struct merlon_judgement not_opened(u32 own)
-{
-	u32 reason = MERLON_VERDICT_RULE(own) ? MERLON_REASON_RULE : MERLON_REASON_NOT_OPENED;
-
-	return (struct merlon_judgement) { own, reason };
 }
 
 /* Its own tuple, @own, does not pass: is @packet an answer to one that did? */
@@ -239,30 +170,31 @@ static struct merlon_judgement by_reply(const struct merlon_net *mn,
 
 	if (packet->icmp_error) {
 		asked = classify_quoted(mn, tables, skb, packet);
-		return asked ? by_verdict(asked) : not_opened(own);
+		return asked ? merlon_by_verdict(asked) : merlon_not_opened(own);
 	}
 	if (is_opener(packet))
-		return by_verdict(own);
+		return merlon_by_verdict(own);
 	asked = classify_asked(tables, packet);
-	if (!allows(asked))
-		return by_verdict(own);
+	if (!merlon_verdict_allows(asked))
+		return merlon_by_verdict(own);
 	if (packet->protocol == IPPROTO_TCP || merlon_flow_answers(mn->flows, packet, true))
-		return by_verdict(asked);
-	return not_opened(own);
+		return merlon_by_verdict(asked);
+	return merlon_not_opened(own);
 }
 
-static struct merlon_judgement by_flags(const struct merlon_net *mn,
+/* Nothing says which connection it is of: its own tuple has the verdict @own. */
+static struct merlon_judgement by_flags(u8 family, const struct merlon_net *mn,
 					const struct merlon_tables *tables,
 					const struct sk_buff *skb,
-					const struct merlon_packet *packet)
+					const struct merlon_packet *packet, u32 own)
 {
-	u32 own = classify_own(tables, packet);
-
-	if (unlikely(!allows(own)))
+	if (merlon_conntrack_runs(mn->net, family))
+		return merlon_by_verdict(own);
+	if (!merlon_verdict_allows(own))
 		return by_reply(mn, tables, skb, packet, own);
 	if (packet->protocol != IPPROTO_TCP)
 		merlon_flow_open(mn->flows, packet);
-	return by_verdict(own);
+	return merlon_by_verdict(own);
 }
 
 /* ------------------------------------------------------------------ frames */
@@ -277,7 +209,8 @@ static u32 classify_original(const struct merlon_tables *tables, const struct sk
 		return 0;
 	protocol = tuple.dst.protonum;
 	return classify_apart(AF_INET, tables, &tuple.src.u3, &tuple.dst.u3, protocol,
-			      tuple_selector(protocol, tuple.dst.u.all, tuple.dst.u.icmp.type));
+			      merlon_tuple_selector(protocol, tuple.dst.u.all,
+						    tuple.dst.u.icmp.type));
 }
 
 struct merlon_judgement merlon_judge_frame(const struct merlon_generation *generation,
@@ -288,12 +221,12 @@ struct merlon_judgement merlon_judge_frame(const struct merlon_generation *gener
 	u32 own = classify_own(tables, packet);
 	u32 asked = 0;
 
-	if (allows(own) || !routed || is_opener(packet))
-		return by_verdict(own);
+	if (merlon_verdict_allows(own) || !routed || is_opener(packet))
+		return merlon_by_verdict(own);
 	asked = classify_asked(tables, packet);
-	if (!allows(asked) && packet->family == AF_INET)
+	if (!merlon_verdict_allows(asked) && packet->family == AF_INET)
 		asked = classify_original(tables, skb);
-	return by_verdict(allows(asked) ? asked : own);
+	return merlon_by_verdict(merlon_verdict_allows(asked) ? asked : own);
 }
 
 /* ------------------------------------------------------------------- entry */
@@ -305,20 +238,19 @@ static struct merlon_judgement by_oddity(u8 family, const struct merlon_tables *
 {
 	bool member;
 
-	if (is_related(info) && (packet->protocol == IPPROTO_ICMP ||
-				 packet->protocol == IPPROTO_ICMPV6))
+	if (merlon_is_related(info) &&
+	    (packet->protocol == IPPROTO_ICMP || packet->protocol == IPPROTO_ICMPV6))
 		member = packet->icmp_error;
 	else
-		member = leads_to(family, ct, info, packet->destination);
+		member = merlon_leads_to(family, ct, info, packet->destination);
 	if (!member)
-		return by_verdict(classify_own(tables, packet));
+		return merlon_by_verdict(classify_own(tables, packet));
 	return by_connection(family, tables, ct);
 }
 
-/* Everything but the plain packet of a connection. */
-static noinline struct merlon_judgement
-by_packet(u8 family, const struct merlon_net *mn, const struct merlon_tables *tables,
-	  const struct sk_buff *skb)
+struct merlon_judgement merlon_judge_any(u8 family, const struct merlon_net *mn,
+					 const struct merlon_tables *tables,
+					 const struct sk_buff *skb)
 {
 	enum ip_conntrack_info info;
 	const struct nf_conn *ct = nf_ct_get(skb, &info);
@@ -330,49 +262,5 @@ by_packet(u8 family, const struct merlon_net *mn, const struct merlon_tables *ta
 		return (struct merlon_judgement) { .reason = fault };
 	if (ct && !nf_ct_is_template(ct))
 		return by_oddity(family, tables, ct, info, &packet);
-	if (merlon_conntrack_runs(mn->net, family))
-		return by_verdict(classify_own(tables, &packet));
-	return by_flags(mn, tables, skb, &packet);
-}
-
-/* No options, no fragment: nothing that conntrack's word does not cover. */
-static __always_inline bool is_plain4(const struct iphdr *ip)
-{
-	return *(const u8 *)ip == 0x45 && !ip_is_fragment(ip);
-}
-
-/* No extension header. */
-static __always_inline bool is_plain6(const struct ipv6hdr *ip)
-{
-	return ip->nexthdr == IPPROTO_TCP || ip->nexthdr == IPPROTO_UDP ||
-	       ip->nexthdr == IPPROTO_ICMPV6;
-}
-
-struct merlon_judgement merlon_judge4(struct merlon_net *mn,
-				      const struct merlon_generation *generation,
-				      const struct sk_buff *skb)
-{
-	const struct iphdr *ip = ip_hdr(skb);
-	enum ip_conntrack_info info;
-	const struct nf_conn *ct = nf_ct_get(skb, &info);
-
-	/* A template leads nowhere. */
-	if (likely(ct && is_plain4(ip) && !is_related(info) &&
-		   leads_to(AF_INET, ct, info, &ip->daddr)))
-		return by_connection(AF_INET, generation->tables, ct);
-	return by_packet(AF_INET, mn, generation->tables, skb);
-}
-
-struct merlon_judgement merlon_judge6(struct merlon_net *mn,
-				      const struct merlon_generation *generation,
-				      const struct sk_buff *skb)
-{
-	const struct ipv6hdr *ip = ipv6_hdr(skb);
-	enum ip_conntrack_info info;
-	const struct nf_conn *ct = nf_ct_get(skb, &info);
-
-	if (likely(ct && is_plain6(ip) && !is_related(info) &&
-		   leads_to(AF_INET6, ct, info, &ip->daddr)))
-		return by_connection(AF_INET6, generation->tables, ct);
-	return by_packet(AF_INET6, mn, generation->tables, skb);
+	return by_flags(family, mn, tables, skb, &packet, classify_own(tables, &packet));
 }

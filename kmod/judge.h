@@ -40,13 +40,10 @@ static __always_inline bool merlon_judgement_passes(struct merlon_judgement judg
 	return MERLON_VERDICT_ACTION(judgement.verdict) == MERLON_ACTION_ALLOW;
 }
 
-/* Packet path, under RCU. No lock, no allocation, no list. */
-struct merlon_judgement merlon_judge4(struct merlon_net *mn,
-				      const struct merlon_generation *generation,
-				      const struct sk_buff *skb);
-struct merlon_judgement merlon_judge6(struct merlon_net *mn,
-				      const struct merlon_generation *generation,
-				      const struct sk_buff *skb);
+/* Packet path, under RCU. No lock, no allocation, no list. For what tunnel.c does not settle. */
+struct merlon_judgement merlon_judge_any(u8 family, const struct merlon_net *mn,
+					 const struct merlon_tables *tables,
+					 const struct sk_buff *skb);
 
 /**
  * merlon_judge_frame - what a tunnel is to send that no hook of IP has judged

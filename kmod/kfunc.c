@@ -35,7 +35,7 @@ static int ask(const struct merlon_net *mn, const struct merlon_question *questi
 		return -ESRCH;
 	if (!generation)
 		return -ENOENT;
-	if (READ_ONCE(generation->expired))
+	if (merlon_generation_expired(generation))
 		return -ETIME;
 	verdict = merlon_classify_ip(generation->tables, question->family, question->source,
 				     question->destination, question->protocol,

@@ -232,7 +232,7 @@ static u32 guard_verdict(const struct merlon_generation *generation,
 			 const struct net_device *out, const struct sock *sk,
 			 const struct merlon_packet *packet)
 {
-	if (!generation || !generation->guard || READ_ONCE(generation->expired))
+	if (!generation || !generation->guard || merlon_generation_expired(generation))
 		return 0;
 	return merlon_guard_classify(generation, out, sk, packet, false);
 }
@@ -282,7 +282,7 @@ static struct refused by_tunnel(const struct merlon_net *mn,
 	number = merlon_generation_tunnel(generation, out->ifindex);
 	if (number == MERLON_TUNNEL_IGNORED)
 		return by_guard(mn, generation, out, sk, packet);
-	if (READ_ONCE(generation->expired))
+	if (merlon_generation_expired(generation))
 		return (struct refused) { .reason = MERLON_REASON_EXPIRED };
 	if (number == MERLON_TUNNEL_UNKNOWN)
 		return (struct refused) { .reason = MERLON_REASON_UNKNOWN_TUNNEL };

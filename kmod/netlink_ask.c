@@ -183,7 +183,7 @@ static int put_trace(struct sk_buff *skb, const struct merlon_generation *genera
 	u8 reason = rule ? MERLON_REASON_RULE : MERLON_REASON_NO_RULE;
 	u8 action = MERLON_VERDICT_ACTION(trace->verdict);
 
-	if (READ_ONCE(generation->expired)) {
+	if (merlon_generation_expired(generation)) {
 		reason = MERLON_REASON_EXPIRED;
 		action = MERLON_ACTION_DROP;
 	}

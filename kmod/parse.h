@@ -78,4 +78,117 @@ struct merlon_packet {
  */
 u8 merlon_parse(u8 family, const struct merlon_bytes *bytes, struct merlon_packet *ret);
 
+/* ------------------------------------------------------------ plain packets */
+
+/*
+ * What nearly every packet is: no option, no extension header, no fragment; TCP or
+ * UDP; with its headers at hand. merlon_plain4() and merlon_plain6() say yes only
+ * where merlon_parse() returns 0, and then merlon_plain_packet() has what it would
+ * have. What they refuse is for merlon_parse() to judge.
+ */
+#define MERLON_PLAIN_TCP	6	/* IPPROTO_TCP, and _UDP: not every user has them */
+#define MERLON_PLAIN_UDP	17
+#define MERLON_PLAIN4_BYTES	20u
+#define MERLON_PLAIN6_BYTES	40u
+
+static __always_inline u16 merlon_be16(const u8 *p)
+{
+	return (u16)(p[0] << 8 | p[1]);
+}
+
+/* Any of MF and the offset. */
+static __always_inline bool merlon_is_fragment4(const u8 *at)
+{
+	static const u8 bits[2] = { 0x3f, 0xff };
+
+	return merlon_env_load16(at + 6) & merlon_env_load16(bits);
+}
+
+/* Bytes of the transport header, at least. */
+static __always_inline u32 merlon_plain_least(u8 protocol)
+{
+	return protocol == MERLON_PLAIN_TCP ? 20 : 8;
+}
+
+/* @header: bytes of the IP header, fixed; @total: of the packet, at most what there is. */
+static __always_inline bool merlon_plain_fits(const u8 *at, u8 protocol, u32 header, u32 total)
+{
+	const u8 *transport = at + header;
+
+	if (protocol == MERLON_PLAIN_TCP)
+		return likely(transport[12] >= 0x50) &&
+		       likely(header + (transport[12] >> 4) * 4u <= total);
+	return likely(merlon_be16(transport + 4) >= 8) &&
+	       likely(header + merlon_be16(transport + 4) <= total);
+}
+
+/**
+ * merlon_plain4 - is it plain, of @protocol, and sound?
+ * @at: an IPv4 header, by the protocol that the frame names
+ * @have: bytes that can be read at @at
+ * @whole: bytes of the packet, >= @have
+ * @protocol: MERLON_PLAIN_TCP or _UDP, known at compile time
+ */
+static __always_inline bool merlon_plain4(const u8 *at, u32 have, u32 whole, u8 protocol)
+{
+	u32 total;
+
+	if (unlikely(have < MERLON_PLAIN4_BYTES + merlon_plain_least(protocol)))
+		return false;
+	if (unlikely(at[0] != 0x45 || merlon_is_fragment4(at)) || at[9] != protocol)
+		return false;
+	total = merlon_be16(at + 2);
+	if (unlikely(total > whole))
+		return false;
+	return merlon_plain_fits(at, protocol, MERLON_PLAIN4_BYTES, total);
+}
+
+/* As merlon_plain4(). */
+static __always_inline bool merlon_plain6(const u8 *at, u32 have, u32 whole, u8 protocol)
+{
+	u32 total;
+
+	if (unlikely(have < MERLON_PLAIN6_BYTES + merlon_plain_least(protocol)))
+		return false;
+	if (unlikely(at[0] >> 4 != 6) || at[6] != protocol)
+		return false;
+	total = MERLON_PLAIN6_BYTES + merlon_be16(at + 4);
+	if (unlikely(total > whole))
+		return false;
+	return merlon_plain_fits(at, protocol, MERLON_PLAIN6_BYTES, total);
+}
+
+/* @at: the IP header of a plain packet of TCP */
+static __always_inline bool merlon_plain_is_opener(u8 family, const u8 *at)
+{
+	u32 header = family == MERLON_FAMILY_IPV4 ? MERLON_PLAIN4_BYTES : MERLON_PLAIN6_BYTES;
+	u8 flags = at[header + 13];
+
+	return (flags & (MERLON_TCP_SYN | MERLON_TCP_ACK)) == MERLON_TCP_SYN;
+}
+
+/* What merlon_parse() makes of a plain packet. */
+static __always_inline void merlon_plain_packet(u8 family, const u8 *at,
+						struct merlon_packet *ret)
+{
+	u32 header = family == MERLON_FAMILY_IPV4 ? MERLON_PLAIN4_BYTES : MERLON_PLAIN6_BYTES;
+	u8 protocol = family == MERLON_FAMILY_IPV4 ? at[9] : at[6];
+
+	*ret = (struct merlon_packet) {
+		.family = family,
+		.protocol = protocol,
+		.tcp_flags = protocol == MERLON_PLAIN_TCP ? at[header + 13] : 0,
+		.source_port = merlon_be16(at + header),
+		.selector = merlon_be16(at + header + 2),
+		.transport = header,
+	};
+	if (family == MERLON_FAMILY_IPV4) {
+		memcpy(ret->source, at + 12, 4);
+		memcpy(ret->destination, at + 16, 4);
+	} else {
+		memcpy(ret->source, at + 8, 16);
+		memcpy(ret->destination, at + 24, 16);
+	}
+}
+
 #endif

@@ -48,4 +48,14 @@ static __always_inline u8 merlon_packet_read(u8 family, const struct sk_buff *sk
 	return merlon_packet_copy(family, skb, ret);
 }
 
+/* In an inet hook, where skb->data is the IP header: merlon_plain4() or merlon_plain6(). */
+static __always_inline bool merlon_skb_is_plain(u8 family, const struct sk_buff *skb, u8 protocol)
+{
+	const u8 *at = skb_network_header(skb);
+	u32 have = skb_tail_pointer(skb) - at;
+
+	return family == AF_INET ? merlon_plain4(at, have, skb->len, protocol) :
+				   merlon_plain6(at, have, skb->len, protocol);
+}
+
 #endif

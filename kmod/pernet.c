@@ -51,7 +51,7 @@ enum merlon_state merlon_net_state(const struct merlon_net *mn)
 		return MERLON_STATE_OBSERVING;
 	if (!generation)
 		return MERLON_STATE_LOCKDOWN;
-	if (READ_ONCE(generation->expired))
+	if (merlon_generation_expired(generation))
 		return MERLON_STATE_EXPIRED;
 	return MERLON_STATE_ENFORCING;
 }

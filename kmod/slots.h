@@ -39,7 +39,25 @@ struct merlon_slots {
  */
 void merlon_slots_set(struct merlon_slots *slots, int ifindex, u8 number);
 
-/* Packet path: what the device is, or 0. One probe in the common case. */
+/* Packet path: is there a slot for the device? One probe in the common case. */
+static __always_inline bool merlon_slots_has(const struct merlon_slots *slots, int ifindex)
+{
+	size_t home = (u32)ifindex & (MERLON_SLOTS - 1);
+	u32 i;
+	int found;
+
+	if (likely(READ_ONCE(slots->ifindex[home]) == ifindex))
+		return true;
+	OPTIMIZER_HIDE_VAR(ifindex);
+	for (i = 0; i < MERLON_SLOTS; i++) {
+		found = READ_ONCE(slots->ifindex[(ifindex + i) & (MERLON_SLOTS - 1)]);
+		if (found == ifindex || !found)
+			return found;
+	}
+	return false;
+}
+
+/* Packet path: what the device is, or 0. */
 static __always_inline u8 merlon_slots_find(const struct merlon_slots *slots, int ifindex)
 {
 	u32 slot = ifindex & (MERLON_SLOTS - 1);

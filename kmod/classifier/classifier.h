@@ -48,6 +48,7 @@ struct merlon_view {
 	const struct merlon_rule *rules;
 	u32 count[MERLON_SECTIONS];	/* host byte order */
 	u32 source_classes, destination_classes, shapes, nr_services, flags;
+	u32 wide_shapes;	/* those that need slots; shape 0 among them */
 };
 
 /**
@@ -99,7 +100,6 @@ size_t merlon_tables_bytes(const struct merlon_tables *tables);
  */
 struct merlon_trace {
 	u32 source_class, destination_class, service;
-	u32 shape, slot;
 	bool pair_listed;	/* a pair, not a class's own row */
 	u8 source_tunnel, destination_tunnel;
 	u32 verdict;

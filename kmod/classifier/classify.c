@@ -2,17 +2,6 @@
 /* The steps of a verdict one by one, for explain, and what tables tell. */
 #include "classify.h"
 
-static const struct merlon_ends *ends_find(const struct merlon_tables *tables,
-					   u8 family, const u8 *address)
-{
-	__be32 address4;
-
-	if (family != MERLON_FAMILY_IPV4)
-		return merlon_ends6(tables, address);
-	memcpy(&address4, address, sizeof(address4));
-	return merlon_ends4(tables, address4);
-}
-
 /**
  * merlon_classify_trace - a verdict with every step shown
  * @tables: to look it up in
@@ -27,22 +16,17 @@ void merlon_classify_trace(const struct merlon_tables *tables, u8 family,
 			   const u8 *src, const u8 *dst, u8 protocol,
 			   u16 selector, struct merlon_trace *ret)
 {
-	const struct merlon_ends *source = ends_find(tables, family, src);
-	const struct merlon_ends *destination = ends_find(tables, family, dst);
-	const struct merlon_row *row;
-	u32 slots;
+	struct merlon_ends source = merlon_ends(tables, family, src);
+	struct merlon_ends destination = merlon_ends(tables, family, dst);
+	struct merlon_row row;
 
-	ret->source_class = MERLON_END_CLASS(source->source);
-	ret->destination_class = destination->destination;
-	ret->source_tunnel = MERLON_END_TUNNEL(source->source);
-	ret->destination_tunnel = MERLON_END_TUNNEL(destination->source);
+	ret->source_class = source.source;
+	ret->destination_class = destination.destination;
+	ret->source_tunnel = (u8)MERLON_END_TUNNEL(source.owner);
+	ret->destination_tunnel = (u8)MERLON_END_TUNNEL(destination.owner);
 	ret->service = merlon_service_find(tables, protocol, selector);
-	ret->pair_listed = merlon_pair_find(tables, ret->source_class,
-					    ret->destination_class) != NULL;
-	row = merlon_row_find(tables, ret->source_class, ret->destination_class);
-	slots = row->slots & ~MERLON_ROW_OWN;
-	ret->shape = slots / tables->nr_services;
-	ret->slot = tables->slots[slots + ret->service];
+	row = merlon_row_find(tables, ret->source_class, ret->destination_class,
+			      &ret->pair_listed);
 	ret->verdict = merlon_row_verdict(tables, row, ret->service);
 }
 

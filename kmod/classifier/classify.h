@@ -10,53 +10,70 @@
  * shared by all packets. A pair that is not listed costs one or two more (the
  * rows of its classes); an address that is not a host one more for each byte
  * that the nets look at, and one for what they say.
+ *
+ * Everything is inlined where packets are judged, and fits the registers that a
+ * function need not save: what few packets need is read again instead of kept
+ * (MERLON_ENV_HIDE, merlon_env_forget).
  */
 #ifndef MERLON_CLASSIFY_H
 #define MERLON_CLASSIFY_H
 
 #include "tables.h"
 
-static __always_inline const struct merlon_ends *
-merlon_net_find(const struct merlon_nets *nets, const u8 *address)
+static __always_inline const struct merlon_nets *merlon_nets_of(const struct merlon_tables *tables,
+								u8 family)
 {
-	u32 entry;
-
-	if (!nets->nodes)
-		return nets->ends;
-	entry = nets->nodes[*address];
-	while (entry & MERLON_NET_NODE)
-		entry = nets->nodes[(entry & ~MERLON_NET_NODE) << 8 | *++address];
-	return &nets->ends[entry];
+	return family == MERLON_FAMILY_IPV4 ? &tables->nets4 : &tables->nets6;
 }
 
-static __always_inline const struct merlon_ends *
-merlon_ends4(const struct merlon_tables *tables, __be32 address)
+/* What the nets say of an address that is no host's. */
+static __always_inline struct merlon_ends merlon_net_find(const struct merlon_tables *tables,
+							  u8 family, const u8 *address)
 {
-	const u32 key = (__force u32)address;
+	size_t entry = 0;
+
+	if (!merlon_nets_of(tables, family)->nodes)
+		return merlon_nets_of(tables, family)->ends[0];
+	do {
+		entry = (u32)(entry << 8) | *address++;
+		merlon_env_forget();
+		entry = merlon_nets_of(tables, family)->nodes[entry];
+	} while (entry & MERLON_NET_NODE);
+	merlon_env_forget();
+	return merlon_nets_of(tables, family)->ends[entry];
+}
+
+/* @address: 4 bytes at any alignment, network byte order */
+static __always_inline struct merlon_ends merlon_ends4(const struct merlon_tables *tables,
+						       const u8 *address)
+{
+	const u32 key = merlon_env_load32(address);
 	const struct merlon_slot4 *slot;
 
 	slot = &tables->hosts4[merlon_hash4(&tables->hash4, key)];
-	while (slot->address != key && slot->ends.source)
+	while (unlikely(slot->address != key)) {
+		if (!slot->ends.owner)
+			return merlon_net_find(tables, MERLON_FAMILY_IPV4, address);
 		slot++;
-	if (likely(slot->ends.source))
-		return &slot->ends;
-	return merlon_net_find(&tables->nets4, (const u8 *)&address);
+	}
+	return slot->ends;
 }
 
-static __always_inline const struct merlon_ends *
-merlon_ends6(const struct merlon_tables *tables, const u8 *address)
+/* @address: 16 bytes */
+static __always_inline struct merlon_ends merlon_ends6(const struct merlon_tables *tables,
+						       const u8 *address)
 {
 	const u64 first = merlon_env_load64(address);
 	const u64 second = merlon_env_load64(address + 8);
 	const struct merlon_slot6 *slot;
 
 	slot = &tables->hosts6[merlon_hash6(&tables->hash6, tables->factor6, first, second)];
-	while ((slot->address[1] != second || slot->address[0] != first) &&
-	       slot->ends.source)
+	while (unlikely(slot->address[1] != second || slot->address[0] != first)) {
+		if (!slot->ends.owner)
+			return merlon_net_find(tables, MERLON_FAMILY_IPV6, address);
 		slot++;
-	if (likely(slot->ends.source))
-		return &slot->ends;
-	return merlon_net_find(&tables->nets6, address);
+	}
+	return slot->ends;
 }
 
 static __always_inline u32 merlon_service_find(const struct merlon_tables *tables,
@@ -67,94 +84,62 @@ static __always_inline u32 merlon_service_find(const struct merlon_tables *table
 	return tables->services[p->offset + (selector & p->mask)];
 }
 
-static __always_inline const struct merlon_slot_pair *
-merlon_pair_find(const struct merlon_tables *tables, u32 source, u32 destination)
+/* The row of a pair of classes, source << 32 | destination, that is not listed. */
+static __always_inline struct merlon_row
+merlon_row_of_classes(const struct merlon_tables *tables, u64 key)
 {
-	const u64 key = (u64)source << 32 | destination;
+	struct merlon_row row = tables->destinations[(u32)key];
+
+	if (!(row.base & MERLON_ROW_OWN))
+		return tables->sources[key >> 32];
+	row.base &= ~MERLON_ROW_OWN;
+	return row;
+}
+
+/* @listed: is it a pair's? */
+static __always_inline struct merlon_row
+merlon_row_find(const struct merlon_tables *tables, u32 source, u32 destination, bool *listed)
+{
+	u64 key = (u64)source << 32 | destination;
 	const struct merlon_slot_pair *pair;
 
 	pair = &tables->pairs[merlon_hash_pair(&tables->hash_pairs, key)];
-	while (pair->key != key) {
-		if (pair->key == MERLON_PAIR_NONE)
-			return NULL;
+	*listed = true;
+	while (unlikely(pair->key != key)) {
+		MERLON_ENV_HIDE(pair);
+		if (pair->key == MERLON_PAIR_NONE) {
+			MERLON_ENV_HIDE(key);
+			*listed = false;
+			return merlon_row_of_classes(tables, key);
+		}
 		pair++;
 	}
-	return pair;
-}
-
-static __always_inline const struct merlon_row *
-merlon_row_find(const struct merlon_tables *tables, u32 source, u32 destination)
-{
-	const struct merlon_slot_pair *pair;
-	const struct merlon_row *row;
-
-	pair = merlon_pair_find(tables, source, destination);
-	if (pair)
-		return &pair->row;
-	row = &tables->destinations[destination];
-	return row->slots & MERLON_ROW_OWN ? row : &tables->sources[source];
+	return pair->row;
 }
 
 static __always_inline u32 merlon_row_verdict(const struct merlon_tables *tables,
-					      const struct merlon_row *row, u32 service)
+					      struct merlon_row row, u32 service)
 {
-	u32 slot = tables->slots[(row->slots & ~MERLON_ROW_OWN) + service];
+	u32 slot;
 
-	if (likely(row->base & MERLON_ROW_SINGLE))
-		return slot ? row->base & ~MERLON_ROW_SINGLE : tables->unmatched;
-	return tables->verdicts[row->base + slot];
+	if (likely(row.slots & MERLON_ROW_LONE)) {
+		service -= (u16)row.slots;
+		if (likely(service <= (row.slots >> 16 & (MERLON_LONE_RUN - 1))))
+			return row.base;
+		return tables->unmatched;
+	}
+	slot = tables->slots[(size_t)row.slots + service];
+	if (row.base & MERLON_ROW_MANY)
+		return tables->verdicts[(row.base & ~MERLON_ROW_MANY) + slot];
+	return slot ? row.base : tables->unmatched;
 }
 
-static __always_inline u32 merlon_classify(const struct merlon_tables *tables,
-					   const struct merlon_ends *source,
-					   const struct merlon_ends *destination,
-					   u8 protocol, u16 selector)
+static __always_inline struct merlon_ends
+merlon_ends(const struct merlon_tables *tables, u8 family, const void *address)
 {
-	const struct merlon_row *row;
-
-	row = merlon_row_find(tables, MERLON_END_CLASS(source->source),
-			      destination->destination);
-	return merlon_row_verdict(tables, row,
-				  merlon_service_find(tables, protocol, selector));
+	return family == MERLON_FAMILY_IPV4 ? merlon_ends4(tables, address) :
+					      merlon_ends6(tables, address);
 }
-
-/**
- * merlon_classify4 - the verdict on an IPv4 packet
- * @tables: to look it up in
- * @src: source address
- * @dst: destination address
- * @protocol: IP protocol number
- * @selector: destination port or ICMP type in host byte order, else 0
- *
- * Return: MERLON_VERDICT of the rule that wins.
- */
-static __always_inline u32 merlon_classify4(const struct merlon_tables *tables,
-					    __be32 src, __be32 dst,
-					    u8 protocol, u16 selector)
-{
-	return merlon_classify(tables, merlon_ends4(tables, src),
-			       merlon_ends4(tables, dst), protocol, selector);
-}
-
-/**
- * merlon_classify6 - the verdict on an IPv6 packet; as merlon_classify4()
- * @tables: to look it up in
- * @src: source address, network byte order
- * @dst: destination address
- * @protocol: IP protocol number
- * @selector: destination port or ICMP type in host byte order, else 0
- *
- * Return: MERLON_VERDICT of the rule that wins.
- */
-static __always_inline u32 merlon_classify6(const struct merlon_tables *tables,
-					    const u8 src[16], const u8 dst[16],
-					    u8 protocol, u16 selector)
-{
-	return merlon_classify(tables, merlon_ends6(tables, src),
-			       merlon_ends6(tables, dst), protocol, selector);
-}
-
-#define MERLON_FAMILY_IPV4 2	/* AF_INET, which not every user of this file has */
 
 /**
  * merlon_classify_ip - the verdict on a packet of either family
@@ -173,13 +158,51 @@ static __always_inline u32 merlon_classify_ip(const struct merlon_tables *tables
 					      const void *src, const void *dst,
 					      u8 protocol, u16 selector)
 {
-	__be32 src4, dst4;
+	u32 source, destination, service;
+	struct merlon_row row;
+	bool listed;
 
-	if (family != MERLON_FAMILY_IPV4)
-		return merlon_classify6(tables, src, dst, protocol, selector);
-	memcpy(&src4, src, sizeof(src4));
-	memcpy(&dst4, dst, sizeof(dst4));
-	return merlon_classify4(tables, src4, dst4, protocol, selector);
+	source = merlon_ends(tables, family, src).source;
+	MERLON_ENV_HIDE(tables);
+	destination = merlon_ends(tables, family, dst).destination;
+	MERLON_ENV_HIDE(tables);
+	service = merlon_service_find(tables, protocol, selector);
+	row = merlon_row_find(tables, source, destination, &listed);
+	return merlon_row_verdict(tables, row, service);
+}
+
+/**
+ * merlon_classify4 - the verdict on an IPv4 packet
+ * @tables: to look it up in
+ * @src: source address
+ * @dst: destination address
+ * @protocol: IP protocol number
+ * @selector: destination port or ICMP type in host byte order, else 0
+ *
+ * Return: MERLON_VERDICT of the rule that wins.
+ */
+static __always_inline u32 merlon_classify4(const struct merlon_tables *tables,
+					    __be32 src, __be32 dst,
+					    u8 protocol, u16 selector)
+{
+	return merlon_classify_ip(tables, MERLON_FAMILY_IPV4, &src, &dst, protocol, selector);
+}
+
+/**
+ * merlon_classify6 - the verdict on an IPv6 packet; as merlon_classify4()
+ * @tables: to look it up in
+ * @src: source address, network byte order
+ * @dst: destination address
+ * @protocol: IP protocol number
+ * @selector: destination port or ICMP type in host byte order, else 0
+ *
+ * Return: MERLON_VERDICT of the rule that wins.
+ */
+static __always_inline u32 merlon_classify6(const struct merlon_tables *tables,
+					    const u8 src[16], const u8 dst[16],
+					    u8 protocol, u16 selector)
+{
+	return merlon_classify_ip(tables, MERLON_FAMILY_IPV6, src, dst, protocol, selector);
 }
 
 /**
@@ -191,7 +214,7 @@ static __always_inline u32 merlon_classify_ip(const struct merlon_tables *tables
  */
 static __always_inline u8 merlon_owner4(const struct merlon_tables *tables, __be32 src)
 {
-	return MERLON_END_TUNNEL(merlon_ends4(tables, src)->source);
+	return (u8)MERLON_END_TUNNEL(merlon_ends4(tables, (const u8 *)&src).owner);
 }
 
 /**
@@ -204,7 +227,7 @@ static __always_inline u8 merlon_owner4(const struct merlon_tables *tables, __be
 static __always_inline u8 merlon_owner6(const struct merlon_tables *tables,
 					const u8 src[16])
 {
-	return MERLON_END_TUNNEL(merlon_ends6(tables, src)->source);
+	return (u8)MERLON_END_TUNNEL(merlon_ends6(tables, src).owner);
 }
 
 #endif

@@ -113,6 +113,22 @@ static inline u64 merlon_env_be64(const u8 *p)
 }
 
 /* Addresses in packets are not aligned. */
+static __always_inline u16 merlon_env_load16(const u8 *p)
+{
+	u16 v;
+
+	memcpy(&v, p, sizeof(v));
+	return v;
+}
+
+static __always_inline u32 merlon_env_load32(const u8 *p)
+{
+	u32 v;
+
+	memcpy(&v, p, sizeof(v));
+	return v;
+}
+
 static __always_inline u64 merlon_env_load64(const u8 *p)
 {
 	u64 v;
@@ -120,5 +136,19 @@ static __always_inline u64 merlon_env_load64(const u8 *p)
 	memcpy(&v, p, sizeof(v));
 	return v;
 }
+
+/*
+ * What the compiler knew of @var, or has read from memory, it knows no more: so that it
+ * does not keep in registers, and registers on the stack, what it can read again.
+ */
+#define MERLON_ENV_HIDE(var)	asm("" : "+r"(var))
+
+static __always_inline void merlon_env_forget(void)
+{
+	asm volatile("" : : : "memory");
+}
+
+#define MERLON_FAMILY_IPV4 2	/* AF_INET and AF_INET6, which not every user of this file has */
+#define MERLON_FAMILY_IPV6 10
 
 #endif

@@ -125,9 +125,6 @@ static int check_counts(struct check *c)
 	if (view->nr_services > MERLON_MAX_SERVICES)
 		return refuse(c->fault, -E2BIG, IN_HEADER, view->nr_services,
 			      "more than MERLON_MAX_SERVICES");
-	if ((u64)view->shapes * view->nr_services > MERLON_MAX_SLOTS)
-		return refuse(c->fault, -E2BIG, IN_HEADER, view->shapes,
-			      "shapes times services: more than MERLON_MAX_SLOTS");
 	return 0;
 }
 
@@ -520,6 +517,22 @@ static int check_run(struct check *c, u32 i)
 	return 0;
 }
 
+/* Shape 0 has no runs, and slots. */
+static int check_slots(struct check *c)
+{
+	const struct merlon_run *runs = c->view->runs;
+	u32 i, count = c->view->count[MERLON_SECTION_RUNS];
+
+	c->view->wide_shapes = 1;
+	for (i = 0; i < count; i++)
+		if ((!i || runs[i - 1].shape != runs[i].shape) && !merlon_run_is_lone(c->view, i))
+			c->view->wide_shapes++;
+	if ((u64)c->view->wide_shapes * c->view->nr_services > MERLON_MAX_SLOTS)
+		return refuse(c->fault, -E2BIG, IN_HEADER, c->view->wide_shapes,
+			      "shapes times services: more than MERLON_MAX_SLOTS");
+	return 0;
+}
+
 static int check_runs(struct check *c)
 {
 	u32 i, count = c->view->count[MERLON_SECTION_RUNS];
@@ -535,7 +548,7 @@ static int check_runs(struct check *c)
 	if ((count ? le32_to_cpu(c->view->runs[count - 1].shape) : 0) !=
 	    c->view->shapes - 1)
 		return REFUSE(IN_HEADER, 0, "a shape has no run");
-	return 0;
+	return check_slots(c);
 }
 
 /* ------------------------------------------------------------ rows and rules */

@@ -64,28 +64,56 @@ static int services_build(struct merlon_tables *tables, const struct merlon_view
 
 /* -------------------------------------------------------------------- shapes */
 
-static int slots_build(struct merlon_tables *tables, const struct merlon_view *view,
-		       struct merlon_fault *fault)
+static u32 lone_slots(const struct merlon_run *run)
 {
-	const struct merlon_run *run;
-	u32 i, j;
-	u16 *slots;
+	u32 first = le16_to_cpu(run->first), last = le16_to_cpu(run->last);
 
-	slots = merlon_tables_alloc(tables, (size_t)view->shapes * view->nr_services,
-				    sizeof(*slots));
-	if (!slots)
-		return no_memory(fault, MERLON_SECTION_RUNS);
-	tables->slots = slots;
+	return MERLON_ROW_LONE | (last - first) << 16 | first;
+}
+
+static void run_fill(const struct merlon_run *run, u16 *slots)
+{
+	u32 j;
+
+	for (j = le16_to_cpu(run->first); j <= le16_to_cpu(run->last); j++)
+		slots[j] = le16_to_cpu(run->slot);
+}
+
+static int runs_lay_out(const struct merlon_view *view, u32 *shapes, u16 *slots,
+			struct merlon_fault *fault)
+{
+	u32 i, shape, last = 0, at = 0;
+
 	for (i = 0; i < view->count[MERLON_SECTION_RUNS]; i++) {
 		if (!(i % 64) && merlon_env_interrupted())
 			return merlon_fault_set(fault, -EINTR, MERLON_SECTION_RUNS, i,
 						"interrupted by a signal");
-		run = &view->runs[i];
-		for (j = le16_to_cpu(run->first); j <= le16_to_cpu(run->last); j++)
-			slots[le32_to_cpu(run->shape) * view->nr_services + j] =
-				le16_to_cpu(run->slot);
+		shape = le32_to_cpu(view->runs[i].shape);
+		if (merlon_run_is_lone(view, i)) {
+			shapes[shape] = lone_slots(&view->runs[i]);
+			continue;
+		}
+		at += shape == last ? 0 : view->nr_services;
+		last = shape;
+		shapes[shape] = at;
+		run_fill(&view->runs[i], slots + at);
 	}
 	return 0;
+}
+
+static int slots_build(struct merlon_tables *tables, const struct merlon_view *view,
+		       struct merlon_fault *fault)
+{
+	u32 *shapes = merlon_env_calloc(view->shapes, sizeof(*shapes));
+	u16 *slots;
+
+	tables->shapes = shapes;
+	slots = merlon_tables_alloc(tables, (size_t)view->wide_shapes * view->nr_services,
+				    sizeof(*slots));
+	tables->slots = slots;
+	if (!shapes || !slots)
+		return no_memory(fault, MERLON_SECTION_RUNS);
+	return runs_lay_out(view, shapes, slots, fault);
 }
 
 /* ---------------------------------------------------------- rules and verdicts */
@@ -153,12 +181,14 @@ struct merlon_row merlon_row_of(const struct merlon_tables *tables,
 				const struct merlon_view *view, __le32 shape, __le32 base)
 {
 	struct merlon_row row = {
-		.slots = le32_to_cpu(shape) * view->nr_services,
+		.slots = tables->shapes[le32_to_cpu(shape)],
 		.base = le32_to_cpu(base),
 	};
 
 	if (single(view, row.base))
-		row.base = MERLON_ROW_SINGLE | tables->verdicts[row.base + 1];
+		row.base = tables->verdicts[row.base + 1];
+	else
+		row.base |= MERLON_ROW_MANY;
 	return row;
 }
 
@@ -183,7 +213,7 @@ static int classes_build(struct merlon_tables *tables, const struct merlon_view 
 		class = &view->classes[i];
 		rows[i] = merlon_row_of(tables, view, class->shape, class->base);
 		if (le32_to_cpu(class->flags) & MERLON_CLASS_F_ROW)
-			rows[i].slots |= MERLON_ROW_OWN;
+			rows[i].base |= MERLON_ROW_OWN;
 	}
 	return 0;
 }
@@ -196,7 +226,6 @@ static void tables_note(struct merlon_tables *tables, const struct merlon_view *
 	tables->nr_hosts = view->count[MERLON_SECTION_HOSTS4] +
 			   view->count[MERLON_SECTION_HOSTS6];
 	tables->nr_tunnels = view->count[MERLON_SECTION_TUNNELS];
-	tables->nr_services = view->nr_services;
 	memcpy(tables->tunnels, view->tunnels,
 	       tables->nr_tunnels * sizeof(tables->tunnels[0]));
 }
@@ -204,13 +233,13 @@ static void tables_note(struct merlon_tables *tables, const struct merlon_view *
 int merlon_tables_build(const struct merlon_view *view,
 			struct merlon_tables **ret, struct merlon_fault *fault)
 {
-	/* ORDER: verdicts copy the actions of rules, and rows copy verdicts. */
+	/* ORDER: verdicts copy the actions of rules, and rows copy verdicts and slots. */
 	static int (*const builds[])(struct merlon_tables *tables,
 				     const struct merlon_view *view,
 				     struct merlon_fault *fault) = {
-		rules_build, verdicts_build, classes_build, merlon_pairs_build,
-		merlon_hosts4_build, merlon_hosts6_build, merlon_nets4_build,
-		merlon_nets6_build, services_build, slots_build,
+		rules_build, verdicts_build, services_build, slots_build,
+		classes_build, merlon_pairs_build, merlon_hosts4_build,
+		merlon_hosts6_build, merlon_nets4_build, merlon_nets6_build,
 	};
 	struct merlon_tables *tables;
 	u32 i;
@@ -227,6 +256,8 @@ int merlon_tables_build(const struct merlon_view *view,
 			return err;
 		}
 	}
+	merlon_env_free(tables->shapes);
+	tables->shapes = NULL;
 	tables_note(tables, view);
 	*ret = tables;
 	return 0;
@@ -244,6 +275,7 @@ void merlon_tables_free(struct merlon_tables *tables)
 	merlon_env_free(tables->nets6.nodes);
 	merlon_env_free(tables->pairs);
 	merlon_env_free(tables->services);
+	merlon_env_free(tables->shapes);
 	merlon_env_free(tables->slots);
 	merlon_env_free(tables->rule_ids);
 	merlon_env_free(tables->rule_actions);

@@ -15,15 +15,19 @@
 
 #include "classifier.h"
 
-/* What an address is. An empty slot has zero in both. */
+/*
+ * What an address is. An empty slot has zero in all, and an address that no probe
+ * comes to it for: the zero address' starts at the first slot and ends at the first
+ * that is empty, and what stands in that one has its home behind it.
+ */
 struct merlon_ends {
-	u32 source;		/* MERLON_END_PRESENT, tunnel << 24, source class */
-	u32 destination;	/* destination class */
+	u32 source;		/* its class */
+	u32 destination;
+	u32 owner;		/* the tunnel, or 0; MERLON_END_HOST */
 };
 
-#define MERLON_END_PRESENT	0x80000000u
-#define MERLON_END_CLASS(source)	((source) & 0xffffffu)
-#define MERLON_END_TUNNEL(source)	((source) >> 24 & 0x7fu)
+#define MERLON_END_HOST		0x80000000u
+#define MERLON_END_TUNNEL(owner)	((owner) & ~MERLON_END_HOST)
 
 struct merlon_slot4 {
 	u32 address;		/* as it stands in a packet */
@@ -36,16 +40,18 @@ struct merlon_slot6 {
 };
 
 /*
- * Where a row's slots and verdicts start. Most rows have one rule: its verdict
- * stands in the row itself, which saves a cache line that no other row shares.
+ * Where a row's slots and verdicts are. Most rows have one rule: its verdict stands in
+ * the row itself, which saves a cache line that no other row shares. And most of those
+ * have it for one service, or a few side by side: then these do, too.
  */
 struct merlon_row {
-	u32 slots;		/* shape * services; MERLON_ROW_OWN */
-	u32 base;		/* or MERLON_ROW_SINGLE and the verdict of slot 1 */
+	u32 slots;		/* an index; or MERLON_ROW_LONE, services - 1 << 16, the first */
+	u32 base;		/* MERLON_ROW_MANY and an index; or the verdict of slot 1 */
 };
 
-#define MERLON_ROW_OWN		0x80000000u	/* destination class with F_ROW */
-#define MERLON_ROW_SINGLE	0x08000000u	/* above any base, unused by verdicts */
+#define MERLON_ROW_LONE		0x80000000u	/* in slots; what follows is in base */
+#define MERLON_ROW_MANY		0x08000000u	/* above any index, unused by verdicts */
+#define MERLON_ROW_OWN		0x80000000u	/* of a class: a destination with F_ROW */
 
 struct merlon_slot_pair {
 	u64 key;		/* source << 32 | destination, or MERLON_PAIR_NONE */
@@ -75,8 +81,7 @@ struct merlon_nets {
 
 struct merlon_hash {
 	u64 factor;
-	u32 size;		/* homes */
-	u32 room;		/* slots, homes and those behind them */
+	u64 size;		/* homes; below 2^32 */
 };
 
 struct merlon_tables {
@@ -98,10 +103,14 @@ struct merlon_tables {
 	struct merlon_nets nets4, nets6;
 	struct merlon_protocol protocols[256];
 
-	/* What only explain and the counters read. */
+	/* While they are built: by shape, what its rows have for slots. */
+	const u32 *shapes;
+
+	/* What only explain, the counters and tests read. */
 	const u64 *rule_ids;
 	const u8 *rule_actions;
-	u32 nr_rules, nr_pairs, nr_hosts, nr_tunnels, nr_services;
+	u32 nr_rules, nr_pairs, nr_hosts, nr_tunnels;
+	struct { u32 hosts4, hosts6, pairs; } room;	/* slots, homes and those behind */
 	size_t bytes;
 	struct merlon_tunnel tunnels[MERLON_MAX_TUNNELS];
 };
@@ -125,6 +134,16 @@ int merlon_nets4_build(struct merlon_tables *tables, const struct merlon_view *v
 int merlon_nets6_build(struct merlon_tables *tables, const struct merlon_view *view,
 		       struct merlon_fault *fault);
 
+/* Is run @i all that its shape has, and short enough? */
+static inline bool merlon_run_is_lone(const struct merlon_view *view, u32 i)
+{
+	const struct merlon_run *run = &view->runs[i];
+
+	return (!i || run[-1].shape != run->shape) &&
+	       (i + 1 == view->count[MERLON_SECTION_RUNS] || run[1].shape != run->shape) &&
+	       le16_to_cpu(run->last) - le16_to_cpu(run->first) < (int)MERLON_LONE_RUN;
+}
+
 static inline int merlon_fault_set(struct merlon_fault *fault, int code,
 				   int section, u32 index, const char *what)
 {
@@ -146,7 +165,7 @@ static __always_inline u32 merlon_hash_home(const struct merlon_hash *hash, u64 
 
 static __always_inline u32 merlon_hash4(const struct merlon_hash *hash, u32 address)
 {
-	return merlon_hash_home(hash, address * hash->factor);
+	return (u32)(address * hash->factor) * hash->size >> 32;
 }
 
 static __always_inline u32 merlon_hash6(const struct merlon_hash *hash, u64 factor6,

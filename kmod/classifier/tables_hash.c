@@ -17,6 +17,8 @@
 #define PROBE_MAX	256u
 #define DISTANCE_MEAN	2u
 #define RUN_MAX		1024u
+#define HOMES_MIN	8u	/* so that one lies behind the first empty slot */
+#define BARS		4096u	/* keys that are tried for it */
 #define COMPARED	4u	/* factors: with random keys more change little */
 #define GOOD_ENOUGH	16u	/* one shared home for so many keys */
 
@@ -36,7 +38,7 @@ struct fill {
 	struct merlon_fault *fault;
 	u8 *slots;
 	u32 *homes;		/* bitmap */
-	u32 n;
+	u32 n, room;
 };
 
 /* What the three tables differ in. */
@@ -48,6 +50,8 @@ struct kind {
 	bool (*taken)(const void *slot);
 	/* Writes record @i to a slot, or says that the slot is taken. */
 	bool (*put)(const struct fill *fill, u32 i, void *slot);
+	/* Writes any key, the @i-th, to an empty slot: its home. NULL: an empty slot has none. */
+	u32 (*bar)(const struct fill *fill, u32 i, void *slot);
 };
 
 static int stopped(const struct fill *fill, u32 section, u32 i)
@@ -101,7 +105,7 @@ static __always_inline int check_runs(const struct fill *fill, const struct kind
 {
 	u32 i, run = 0;
 
-	for (i = 0; i < fill->hash->room; i++) {
+	for (i = 0; i < fill->room; i++) {
 		if (merlon_env_interrupted_at(i))
 			return stopped(fill, kind->section, i);
 		run = kind->taken(fill->slots + i * kind->slot_size) ? run + 1 : 0;
@@ -111,14 +115,30 @@ static __always_inline int check_runs(const struct fill *fill, const struct kind
 	return 0;
 }
 
+/* No probe is to find its key in an empty slot; see struct merlon_ends. */
+static __always_inline int bar_empty(const struct fill *fill, const struct kind *kind)
+{
+	u8 *slot = fill->slots;
+	u32 i, first = 0;
+
+	if (!kind->bar)
+		return 0;
+	for (; kind->taken(slot); slot += kind->slot_size)
+		first++;
+	for (i = 1; i <= BARS; i++)
+		if (kind->bar(fill, i, slot) > first)
+			return 0;
+	return -EAGAIN;
+}
+
 /* Return: -EAGAIN where the keys lie too badly. */
 static __always_inline int fill_once(const struct fill *fill, const struct kind *kind)
 {
 	u64 total = 0, budget = (u64)DISTANCE_MEAN * fill->n + PROBE_MAX;
-	u32 i, distance, reach = fill->hash->room - fill->hash->size - 1;
+	u32 i, distance, reach = fill->room - (u32)fill->hash->size - 1;
 	u8 *slot;
 
-	memset(fill->slots, kind->empty, fill->hash->room * kind->slot_size);
+	memset(fill->slots, kind->empty, fill->room * kind->slot_size);
 	for (i = 0; i < fill->n; i++) {
 		if (merlon_env_interrupted_at(i))
 			return stopped(fill, kind->section, i);
@@ -130,7 +150,7 @@ static __always_inline int fill_once(const struct fill *fill, const struct kind 
 		if (distance == reach || total > budget)
 			return -EAGAIN;
 	}
-	return check_runs(fill, kind);
+	return check_runs(fill, kind) ?: bar_empty(fill, kind);
 }
 
 static __always_inline int fill_table(const struct fill *fill, const struct kind *kind)
@@ -157,7 +177,7 @@ static __always_inline int fill_table(const struct fill *fill, const struct kind
  */
 static __always_inline int build(struct merlon_tables *tables, const struct merlon_view *view,
 				 const struct kind *kind, struct merlon_hash *hash, u32 homes,
-				 const void **ret, struct merlon_fault *fault)
+				 u32 *room, const void **ret, struct merlon_fault *fault)
 {
 	struct fill fill = {
 		.tables = tables, .view = view, .hash = hash, .fault = fault,
@@ -165,9 +185,10 @@ static __always_inline int build(struct merlon_tables *tables, const struct merl
 	};
 	int err;
 
-	hash->size = homes ? homes : 1;
-	hash->room = hash->size + (fill.n < PROBE_MAX ? fill.n : PROBE_MAX) + 1;
-	fill.slots = merlon_tables_alloc(tables, hash->room, kind->slot_size);
+	hash->size = homes > HOMES_MIN ? homes : HOMES_MIN;
+	fill.room = (u32)hash->size + (fill.n < PROBE_MAX ? fill.n : PROBE_MAX) + 1;
+	*room = fill.room;
+	fill.slots = merlon_tables_alloc(tables, fill.room, kind->slot_size);
 	*ret = fill.slots;
 	fill.homes = merlon_env_calloc(hash->size / 32 + 1, sizeof(*fill.homes));
 	if (fill.slots && fill.homes)
@@ -176,11 +197,6 @@ static __always_inline int build(struct merlon_tables *tables, const struct merl
 		err = merlon_fault_set(fault, -ENOMEM, kind->section, 0, "out of memory");
 	merlon_env_free(fill.homes);
 	return err;
-}
-
-static u32 end_source(__le32 class, u8 tunnel)
-{
-	return MERLON_END_PRESENT | (u32)tunnel << 24 | le32_to_cpu(class);
 }
 
 /* -------------------------------------------------------------------- IPv4 */
@@ -192,7 +208,7 @@ static u32 home4(const struct fill *fill, u32 i)
 
 static bool taken4(const void *slot)
 {
-	return ((const struct merlon_slot4 *)slot)->ends.source;
+	return ((const struct merlon_slot4 *)slot)->ends.owner;
 }
 
 static bool put4(const struct fill *fill, u32 i, void *to)
@@ -203,9 +219,16 @@ static bool put4(const struct fill *fill, u32 i, void *to)
 	if (taken4(slot))
 		return false;
 	slot->address = (__force u32)host->address;
-	slot->ends.source = end_source(host->source, host->tunnel);
+	slot->ends.source = le32_to_cpu(host->source);
 	slot->ends.destination = le32_to_cpu(host->destination);
+	slot->ends.owner = MERLON_END_HOST | host->tunnel;
 	return true;
+}
+
+static u32 bar4(const struct fill *fill, u32 i, void *to)
+{
+	((struct merlon_slot4 *)to)->address = i;
+	return merlon_hash4(fill->hash, i);
 }
 
 int merlon_hosts4_build(struct merlon_tables *tables, const struct merlon_view *view,
@@ -213,10 +236,11 @@ int merlon_hosts4_build(struct merlon_tables *tables, const struct merlon_view *
 {
 	static const struct kind kind = {
 		MERLON_SECTION_HOSTS4, sizeof(struct merlon_slot4), 0, home4, taken4, put4,
+		bar4,
 	};
 
 	return build(tables, view, &kind, &tables->hash4,
-		     2 * view->count[MERLON_SECTION_HOSTS4],
+		     2 * view->count[MERLON_SECTION_HOSTS4], &tables->room.hosts4,
 		     (const void **)&tables->hosts4, fault);
 }
 
@@ -232,7 +256,7 @@ static u32 home6(const struct fill *fill, u32 i)
 
 static bool taken6(const void *slot)
 {
-	return ((const struct merlon_slot6 *)slot)->ends.source;
+	return ((const struct merlon_slot6 *)slot)->ends.owner;
 }
 
 static bool put6(const struct fill *fill, u32 i, void *to)
@@ -243,9 +267,16 @@ static bool put6(const struct fill *fill, u32 i, void *to)
 	if (taken6(slot))
 		return false;
 	memcpy(slot->address, host->address, sizeof(slot->address));
-	slot->ends.source = end_source(host->source, host->tunnel);
+	slot->ends.source = le32_to_cpu(host->source);
 	slot->ends.destination = le32_to_cpu(host->destination);
+	slot->ends.owner = MERLON_END_HOST | host->tunnel;
 	return true;
+}
+
+static u32 bar6(const struct fill *fill, u32 i, void *to)
+{
+	((struct merlon_slot6 *)to)->address[1] = i;
+	return merlon_hash6(fill->hash, fill->tables->factor6, 0, i);
 }
 
 int merlon_hosts6_build(struct merlon_tables *tables, const struct merlon_view *view,
@@ -253,11 +284,12 @@ int merlon_hosts6_build(struct merlon_tables *tables, const struct merlon_view *
 {
 	static const struct kind kind = {
 		MERLON_SECTION_HOSTS6, sizeof(struct merlon_slot6), 0, home6, taken6, put6,
+		bar6,
 	};
 	u32 n = view->count[MERLON_SECTION_HOSTS6];
 
 	/* Slots twice as large as IPv4's: a little fuller, to stay below 64 bytes. */
-	return build(tables, view, &kind, &tables->hash6, n + n / 4 * 3,
+	return build(tables, view, &kind, &tables->hash6, n + n / 4 * 3, &tables->room.hosts6,
 		     (const void **)&tables->hosts6, fault);
 }
 
@@ -295,10 +327,10 @@ int merlon_pairs_build(struct merlon_tables *tables, const struct merlon_view *v
 {
 	static const struct kind kind = {
 		MERLON_SECTION_PAIRS, sizeof(struct merlon_slot_pair), 0xff,
-		home_pair, taken_pair, put_pair,
+		home_pair, taken_pair, put_pair, NULL,
 	};
 
 	return build(tables, view, &kind, &tables->hash_pairs,
-		     2 * view->count[MERLON_SECTION_PAIRS],
+		     2 * view->count[MERLON_SECTION_PAIRS], &tables->room.pairs,
 		     (const void **)&tables->pairs, fault);
 }

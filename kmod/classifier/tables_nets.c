@@ -32,8 +32,9 @@ static void read_net4(const struct merlon_view *view, u32 i, struct net *net)
 	memset(net->address, 0, sizeof(net->address));
 	memcpy(net->address, &from->address, sizeof(from->address));
 	net->length = from->length;
-	net->ends.source = (u32)from->tunnel << 24 | le32_to_cpu(from->source);
+	net->ends.source = le32_to_cpu(from->source);
 	net->ends.destination = le32_to_cpu(from->destination);
+	net->ends.owner = from->tunnel;
 }
 
 static void read_net6(const struct merlon_view *view, u32 i, struct net *net)
@@ -42,8 +43,9 @@ static void read_net6(const struct merlon_view *view, u32 i, struct net *net)
 
 	memcpy(net->address, from->address, sizeof(net->address));
 	net->length = from->length;
-	net->ends.source = (u32)from->tunnel << 24 | le32_to_cpu(from->source);
+	net->ends.source = le32_to_cpu(from->source);
 	net->ends.destination = le32_to_cpu(from->destination);
+	net->ends.owner = from->tunnel;
 }
 
 /* The level whose node holds the entries of a net. */

@@ -21,11 +21,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void look_up_cells(const struct merlon_tables *tables, const struct merlon_view *view)
 {
 	uint32_t s, d, i, verdict;
+	struct merlon_row row;
+	bool listed;
 
 	for (s = 0; s < view->source_classes && s < 30; s++)
 		for (d = 0; d < view->destination_classes && d < 30; d++)
 			for (i = 0; i < view->nr_services && i < 60; i++) {
-				verdict = merlon_row_verdict(tables, merlon_row_find(tables, s, d), i);
+				row = merlon_row_find(tables, s, d, &listed);
+				verdict = merlon_row_verdict(tables, row, i);
 				if (MERLON_VERDICT_RULE(verdict) >
 				    merlon_tables_rule_count(tables))
 					abort();

@@ -7,6 +7,7 @@
  *   with fewer, the answer is the same or a request for more
  *   a packet that was accepted has its transport header inside
  *   what was refused whole is not accepted when cut
+ *   what is said to be plain is accepted, and the same
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -47,6 +48,27 @@ static void check_accepted(const struct merlon_bytes *all, const struct merlon_p
 	hold(!is_extension(packet->protocol) || packet->family == AF_INET);
 }
 
+static bool is_plain(u8 family, const u8 *at, u32 have, u32 whole, u8 protocol)
+{
+	return family == AF_INET ? merlon_plain4(at, have, whole, protocol) :
+				   merlon_plain6(at, have, whole, protocol);
+}
+
+static void check_plain(u8 family, const struct merlon_bytes *all, u32 have)
+{
+	struct merlon_packet packet, plain;
+	u8 *copy = malloc(have ? have : 1);
+
+	memcpy(copy, all->at, have);
+	if (is_plain(family, copy, have, all->whole, MERLON_PLAIN_TCP) ||
+	    is_plain(family, copy, have, all->whole, MERLON_PLAIN_UDP)) {
+		hold(parse_some(family, all, have, &packet) == 0);
+		merlon_plain_packet(family, copy, &plain);
+		hold(!memcmp(&packet, &plain, sizeof(packet)));
+	}
+	free(copy);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct merlon_packet packet, again;
@@ -70,5 +92,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	hold(other == MERLON_PARSE_MORE || other == fault);
 	if (!other && !all.quoted)
 		hold(!memcmp(&packet, &again, sizeof(packet)));
+	if (!all.quoted) {
+		check_plain(family, &all, all.whole);
+		check_plain(family, &all, have);
+	}
 	return 0;
 }

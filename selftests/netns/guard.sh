@@ -136,6 +136,19 @@ n node timeout 20 busybox udhcpc -fnq -t1 -T1 -i eth0 -s /bin/true >/dev/null 2>
 ok "a DHCP client's packet" capture_seen dhcp 1
 not_ok "but no ping outside of it" n node ping -qc1 -W1 192.0.2.2
 
+# --- what the tunnel brings, for who is behind ----------------------------------------
+
+addr_add inner eth0 fd16::2/64
+addr_add node veth fd16::1/64
+must ip -n inner route add default via fd16::1
+must n far wg set wg0 peer "${wg_public[node/wg0]}" \
+	allowed-ips 10.7.0.1/32,fd07::1/128,172.16.0.0/24,fd16::/64
+must ip -n far route replace 172.16.0.0/24 dev wg0
+must ip -n far route add fd16::/64 dev wg0
+ok "a peer reaches who is behind, by another device" n far ping -qc1 -W10 172.16.0.2
+ok "in IPv6, too" n far ping -qc1 -W10 fd16::2
+must ip -n far route replace 172.16.0.0/24 via 192.0.2.1
+
 # --- into the tunnel, past the hooks of IP --------------------------------------------
 
 capture_start into far wg0 in "udp port 7100"

@@ -84,7 +84,6 @@ static const struct refusal refusals[] = {
 	{ "no shape or no service", -EINVAL, { HEADER(services, 0) } },
 	{ "MERLON_MAX_SHAPES", -E2BIG, { HEADER(shapes, MERLON_MAX_SHAPES + 1) } },
 	{ "MERLON_MAX_SERVICES", -E2BIG, { HEADER(services, MERLON_MAX_SERVICES + 1) } },
-	{ "MERLON_MAX_SLOTS", -E2BIG, { HEADER(shapes, 1 << 15), HEADER(services, 1 << 15) } },
 
 	{ "not the name of a device", -EINVAL, { SET(TUNNELS, 0, tunnel, name[0], 0) } },
 	{ "not the name of a device", -EINVAL, { SET(TUNNELS, 0, tunnel, name[1], '/') } },
@@ -526,14 +525,67 @@ static void test_hash_run(void **state)
 	view.count[MERLON_SECTION_HOSTS4] = RUN;
 	assert_int_equal(merlon_tables_build(&view, &tables, &fault), 0);
 	assert_int_equal(tables->hash4.size, first.size);
-	for (i = run = longest = 0; i < tables->hash4.room; i++) {
-		run = tables->hosts4[i].ends.source ? run + 1 : 0;
+	for (i = run = longest = 0; i < tables->room.hosts4; i++) {
+		run = tables->hosts4[i].ends.owner ? run + 1 : 0;
 		longest = run > longest ? run : longest;
 	}
 	assert_in_range(longest, 1, 1024);
 	merlon_tables_free(tables);
 	free(filled);
 	free(hosts);
+}
+
+/* An empty slot belongs to nobody; every address here to a host or to the net of all. */
+static void expect_barred(const struct merlon_tables *tables)
+{
+	u32 i;
+
+	for (i = 0; i < tables->room.hosts4; i++)
+		assert_int_not_equal(merlon_owner4(tables, (__force __be32)tables->hosts4[i].address), 0);
+	for (i = 0; i < tables->room.hosts6; i++)
+		assert_int_not_equal(merlon_owner6(tables, (const u8 *)tables->hosts6[i].address), 0);
+}
+
+static void bar(u32 count, u32 spread)
+{
+	static const struct merlon_net4 all4 = { .tunnel = 2 };
+	static const struct merlon_net6 all6 = { .tunnel = 2 };
+	struct merlon_host4 *hosts4 = must(calloc(count + 1, sizeof(*hosts4)));
+	struct merlon_host6 *hosts6 = must(calloc(count + 1, sizeof(*hosts6)));
+	struct merlon_tables *tables = NULL;
+	struct merlon_fault fault;
+	struct merlon_view view;
+	u32 i;
+
+	small_view(&view);
+	for (i = 0; i < count; i++) {
+		hosts4[i].address = htonl(i * spread);
+		memcpy(hosts6[i].address + 12, &hosts4[i].address, 4);
+		hosts4[i].tunnel = hosts6[i].tunnel = 1;
+	}
+	view.hosts4 = hosts4;
+	view.hosts6 = hosts6;
+	view.count[MERLON_SECTION_HOSTS4] = view.count[MERLON_SECTION_HOSTS6] = count;
+	view.nets4 = &all4;
+	view.nets6 = &all6;
+	view.count[MERLON_SECTION_NETS4] = view.count[MERLON_SECTION_NETS6] = 1;
+	assert_int_equal(merlon_tables_build(&view, &tables, &fault), 0);
+	expect_barred(tables);
+	merlon_tables_free(tables);
+	free(hosts6);
+	free(hosts4);
+}
+
+/* Of hosts with and without the zero address, close together and far apart. */
+static void test_empty_slots(void **state)
+{
+	static const u32 spreads[] = { 1, 7, 256, 0x10001, 0x9e3779b1 };
+	u32 count, i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_SIZE(spreads); i++)
+		for (count = 0; count < 300; count++)
+			bar(count, spreads[i]);
 }
 
 /* Keys that no factor spreads; a checked image cannot even have these. */
@@ -620,6 +672,7 @@ int main(void)
 		cmocka_unit_test(test_net_nodes),
 		cmocka_unit_test(test_hash_crowd),
 		cmocka_unit_test(test_hash_run),
+		cmocka_unit_test(test_empty_slots),
 		cmocka_unit_test(test_accessors),
 	};
 

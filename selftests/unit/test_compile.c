@@ -432,18 +432,97 @@ static void test_pair_limit(void **state)
 	refuse(ruleset, -E2BIG, "MERLON_MAX_PAIRS is 4194304");
 }
 
-/* 200 ports by 200 lists are well; 5,000 by 5,000 are too many slots. */
-static void test_slot_limit(void **state)
+/* Rule i names port i; @second: and one that another rule names, too. */
+static struct ml_ruleset *many_ports(uint32_t rules, bool second)
 {
-	struct large large = { .peers = 5000, .rules = 5000 };
+	struct large large = { .peers = rules, .rules = rules };
 	struct ml_ruleset *ruleset = large_ruleset(&large);
 	uint32_t i;
 
+	for (i = 0; i < large.rules; i++) {
+		struct ml_rule *rule = &ruleset->rules[i];
+
+		rule->services = must(realloc(rule->services, 2 * sizeof(*rule->services)));
+		rule->services[0].protocol = 6;
+		rule->services[0].first = rule->services[0].last = (uint16_t)i;
+		rule->services[1] = rule->services[0];
+		rule->services[1].first = rule->services[1].last = (uint16_t)(i + rules / 2);
+		rule->service_count = second ? 2 : 1;
+	}
+	return ruleset;
+}
+
+/* @image with @more services, each a port of TCP from 20,000 on; none is in a shape. */
+static uint8_t *add_services(const uint8_t *image, size_t *length, uint32_t more)
+{
+	struct merlon_view view;
+	struct merlon_fault fault;
+	struct merlon_image_header header;
+	struct merlon_service *added;
+	size_t at, size = *length + more * sizeof(*added);
+	uint8_t *ret = must(malloc(size));
+	uint32_t i;
+
+	assert_int_equal(merlon_image_check(image, *length, &view, &fault), 0);
+	header = *view.header;
+	at = (size_t)((const uint8_t *)(view.services + view.count[MERLON_SECTION_SERVICES]) - image);
+	memcpy(ret, image, at);
+	added = (struct merlon_service *)(ret + at);
+	for (i = 0; i < more; i++)
+		added[i] = (struct merlon_service){
+			.protocol = 6, .first = htole16((uint16_t)(20000 + i)),
+			.last = htole16((uint16_t)(20000 + i)),
+			.service = htole16((uint16_t)(view.nr_services + i)),
+		};
+	memcpy(ret + at + more * sizeof(*added), image + at, *length - at);
+	header.bytes = htole32((uint32_t)size);
+	header.services = htole32(view.nr_services + more);
+	header.count[MERLON_SECTION_SERVICES] =
+		htole32(view.count[MERLON_SECTION_SERVICES] + more);
+	memcpy(ret, &header, sizeof(header));
+	*length = size;
+	return ret;
+}
+
+/* 3,001 shapes that need slots: by how many services they may be, and by one more. */
+static void test_slot_limit(void **state)
+{
+	struct ml_ruleset *ruleset = many_ports(3000, true);
+	uint32_t few = MERLON_MAX_SLOTS / 3001 - 4501;
+	struct merlon_fault fault;
+	struct merlon_view view;
+	uint8_t *image, *larger;
+	size_t length, more;
+
 	(void)state;
-	for (i = 0; i < large.rules; i++)
-		ruleset->rules[i].services->first = ruleset->rules[i].services->last =
-			(uint16_t)i;
-	refuse(ruleset, -E2BIG, "MERLON_MAX_SLOTS");
+	image = compile(ruleset, &length);
+	more = length;
+	larger = add_services(image, &more, few);
+	assert_int_equal(merlon_image_check(larger, more, &view, &fault), 0);
+	assert_int_equal(view.wide_shapes, 3001);
+	free(larger);
+	more = length;
+	larger = add_services(image, &more, few + 1);
+	assert_int_equal(merlon_image_check(larger, more, &view, &fault), -E2BIG);
+	assert_non_null(strstr(fault.what, "MERLON_MAX_SLOTS"));
+	free(larger);
+	free(image);
+	ml_ruleset_free(ruleset);
+	free(ruleset);
+	refuse(many_ports(5000, true), -E2BIG, "MERLON_MAX_SLOTS");
+}
+
+/* Shapes of one run need no slots, however many there are. */
+static void test_lone_runs(void **state)
+{
+	struct ml_ruleset *ruleset = many_ports(5000, false);
+	struct merlon_tables *tables = build(ruleset);
+
+	(void)state;
+	assert_true(merlon_tables_bytes(tables) < 2 << 20);
+	merlon_tables_free(tables);
+	ml_ruleset_free(ruleset);
+	free(ruleset);
 }
 
 /* 16,000 ranges, each over 16,000 ports: little to write down, gigabytes to work out. */
@@ -669,6 +748,7 @@ int main(void)
 		cmocka_unit_test(test_tunnel_limit),
 		cmocka_unit_test(test_pair_limit),
 		cmocka_unit_test(test_slot_limit),
+		cmocka_unit_test(test_lone_runs),
 		cmocka_unit_test(test_port_limit),
 		cmocka_unit_test(test_net_limits),
 #ifndef __SANITIZE_ADDRESS__

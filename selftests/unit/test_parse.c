@@ -445,6 +445,77 @@ static void test_quotes(void **state)
 	assert_int_equal(parse_quote(&raw, 48, &packet), MERLON_REASON_HEADER);
 }
 
+/* ------------------------------------------------------------ plain packets */
+
+static bool is_plain(u8 family, const u8 *at, u32 have, u32 whole, u8 protocol)
+{
+	return family == AF_INET ? merlon_plain4(at, have, whole, protocol) :
+				   merlon_plain6(at, have, whole, protocol);
+}
+
+/* What is said to be plain is sound, and the same to the parser. */
+static bool plain_and_true(u8 family, const struct raw *raw, u32 have)
+{
+	u8 *copy = malloc(have ? have : 1);
+	struct merlon_bytes bytes = { .at = copy, .have = have, .whole = raw->length };
+	struct merlon_packet parsed, plain;
+	bool ret;
+
+	memcpy(copy, raw->bytes, have);
+	ret = is_plain(family, copy, have, raw->length, MERLON_PLAIN_TCP) ||
+	      is_plain(family, copy, have, raw->length, MERLON_PLAIN_UDP);
+	if (ret) {
+		assert_int_equal(merlon_parse(family, &bytes, &parsed), 0);
+		merlon_plain_packet(family, copy, &plain);
+		assert_memory_equal(&parsed, &plain, sizeof(parsed));
+	}
+	free(copy);
+	return ret;
+}
+
+/* Plain with @header bytes at hand, not with less; and whatever a byte is changed to. */
+static void expect_plain(u8 family, struct raw raw, u32 header)
+{
+	u32 have, at, refused = 0;
+
+	close_ip(&raw);
+	for (have = 0; have <= raw.length; have++)
+		assert_int_equal(plain_and_true(family, &raw, have), have >= header);
+	for (at = 0; at < header; at++) {
+		u8 kept = raw.bytes[at];
+
+		for (u32 value = 0; value < 256; value++) {
+			raw.bytes[at] = (u8)value;
+			refused += !plain_and_true(family, &raw, raw.length);
+		}
+		raw.bytes[at] = kept;
+	}
+	/* Version, length and protocol at least. */
+	assert_true(refused > 3 * 200);
+	for (u32 whole = 0; whole < raw.length; whole++) {
+		raw.length = whole;
+		assert_false(plain_and_true(family, &raw, whole));
+	}
+}
+
+static void test_plain(void **state)
+{
+	struct raw raw;
+
+	(void)state;
+	expect_plain(AF_INET, with(ip4(6, ""), tcp), 40);
+	expect_plain(AF_INET, with(ip4(17, ""), udp), 28);
+	expect_plain(AF_INET6, with(ip6(6), tcp), 60);
+	expect_plain(AF_INET6, with(ip6(17), udp), 48);
+
+	raw = with(ip4(1, ""), echo);
+	close_ip(&raw);
+	assert_false(plain_and_true(AF_INET, &raw, raw.length));
+	raw = with(ip4(6, "01010101"), tcp);
+	close_ip(&raw);
+	assert_false(plain_and_true(AF_INET, &raw, raw.length));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -462,6 +533,7 @@ int main(void)
 		cmocka_unit_test(test_super),
 		cmocka_unit_test(test_icmp_errors),
 		cmocka_unit_test(test_quotes),
+		cmocka_unit_test(test_plain),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

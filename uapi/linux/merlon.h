@@ -127,9 +127,11 @@
 #define MERLON_MAX_NET_NODES	(1u << 16)	/* 1-KiB trie nodes, per family */
 #define MERLON_MAX_CLASSES	(1u << 20)	/* per direction */
 #define MERLON_MAX_PAIRS	(1u << 22)
-#define MERLON_MAX_SERVICES	(1u << 15)	/* distinct services */
+#define MERLON_MAX_SERVICES	(1u << 16)
 #define MERLON_MAX_SHAPES	(1u << 16)
-#define MERLON_MAX_SLOTS	(1u << 24)	/* shapes times services */
+#define MERLON_LONE_RUN		(1u << 15)	/* services; see MERLON_MAX_SLOTS */
+#define MERLON_MAX_SLOTS	(1u << 24)	/* services times shapes that need slots */
+			/* which are shape 0 and those of several runs or a longer one */
 #define MERLON_MAX_RUNS		(1u << 22)	/* shape runs */
 #define MERLON_MAX_VERDICTS	(1u << 23)
 #define MERLON_MAX_RULES	(1u << 20)	/* of both parts together */

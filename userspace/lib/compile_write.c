@@ -23,19 +23,28 @@ struct writer {
 	uint32_t *list_place;	/* by list: its base, or NONE */
 	struct ml_u32s shapes, lists;	/* in their final order */
 	uint32_t verdicts, runs;
+	uint32_t wide;		/* shapes that need slots */
 };
 
 /* ------------------------------------------------------------------- places */
 
+/* One run, two numbers, that needs no slots: see MERLON_LONE_RUN. */
+static bool is_lone(const uint32_t *runs, size_t count)
+{
+	return count == 2 && (runs[0] & 0xffff) - (runs[0] >> 16) < MERLON_LONE_RUN;
+}
+
 static int shape_use(struct writer *w, uint32_t shape)
 {
-	size_t runs;
+	const uint32_t *runs;
+	size_t count;
 
 	if (w->shape_place[shape] != NONE)
 		return 0;
 	w->shape_place[shape] = (uint32_t)w->shapes.count;
-	ml_intern_get(&w->c->shapes, shape, &runs);
-	w->runs += (uint32_t)(runs / 2);
+	runs = ml_intern_get(&w->c->shapes, shape, &count);
+	w->runs += (uint32_t)(count / 2);
+	w->wide += !is_lone(runs, count);
 	return ml_u32s_push(&w->shapes, shape);
 }
 
@@ -96,7 +105,7 @@ static int find_places(struct writer *w)
 static int check_limits(struct writer *w)
 {
 	struct compile *c = w->c;
-	uint64_t slots = (uint64_t)w->shapes.count * c->services;
+	uint64_t slots = (uint64_t)w->wide * c->services;
 
 	if (w->shapes.count > MERLON_MAX_SHAPES)
 		return compile_too_many(c, "shapes", w->shapes.count, "MERLON_MAX_SHAPES",
