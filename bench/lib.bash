@@ -10,6 +10,7 @@
 set -euo pipefail
 
 measure=/sys/module/cost/parameters/measure
+hooks=$measure	# those that do nothing; bench/exit measures by another module
 samples=/sys/module/cost/parameters/samples
 wall=build/user/tools/wall
 bench_tmp=$(mktemp -d)
@@ -69,11 +70,11 @@ up_one() {
 	[ "$2" = 4 ] || ip=ip6 ipt=ip6tables
 	case $1 in
 	none) ;;
-	bare) echo "bare forward" >$measure ;;
-	bare-walk) echo "bare walk" >$measure ;;
-	bare-deny) echo "bare deny" >$measure ;;
+	bare) echo "bare forward" >$hooks ;;
+	bare-walk) echo "bare walk" >$hooks ;;
+	bare-deny) echo "bare deny" >$hooks ;;
 	empty) quietly nft "add table $ip bench; add chain $ip bench forward { type filter hook forward priority filter; policy accept; }" ;;
-	linear | hash | pipapo | vmap | state)
+	linear | hash | both | pipapo | vmap | state)
 		bench/translate "$1" "$2" "$3" <"$4" >"$bench_tmp/nft"
 		quietly nft -f "$bench_tmp/nft"
 		;;
@@ -93,8 +94,8 @@ up_one() {
 		quietly tc qdisc add dev wg0 clsact
 		quietly build/user/bench/bpfpeer build/user/bpf/bench/peer.bpf.o wg0 "$3" <"$4"
 		;;
-	merlon)
-		quietly $wall arm enforcing tunnels
+	merlon | merlon-everything)
+		quietly $wall arm enforcing "$([ "$1" = merlon ] && echo tunnels || echo everything)"
 		bench/translate merlon "$2" "$3" <"$4" >"$bench_tmp/merlon"
 		quietly $wall load <"$bench_tmp/merlon"
 		;;
@@ -118,15 +119,15 @@ down() {
 
 	[ "$2" = 4 ] || ip=ip6 ipt=ip6tables
 	case $peer in
-	bare*) echo "bare none" >$measure ;;
-	empty | linear | hash | pipapo | vmap | state | flowtable) quietly nft delete table $ip bench ;;
+	bare*) echo "bare none" >$hooks ;;
+	empty | linear | hash | both | pipapo | vmap | state | flowtable) quietly nft delete table $ip bench ;;
 	ipset)
 		quietly $ipt -F FORWARD
 		quietly nft delete table $ip filter
 		destroy_set
 		;;
 	ebpf) quietly tc qdisc del dev wg0 clsact ;;
-	merlon) quietly $wall disarm ;;
+	merlon | merlon-everything) quietly $wall disarm ;;
 	merlon+flowtable)
 		quietly $wall disarm
 		quietly nft delete table $ip bench

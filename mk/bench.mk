@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0 OR MIT
-# What a packet costs, beside others. BENCH_ARGS is for bench/run: --kernel 6.12 …
+# What a packet and a change of policy cost, beside others. BENCH_ARGS is for bench/run: --kernel 6.12 …
 
 bench_src := $(wildcard bench/*.c)
 bench_src := $(filter-out %.bpf.c,$(bench_src))
@@ -7,14 +7,14 @@ bench_bpf := $(patsubst %.c,$(O)/bpf/%.o,$(wildcard bench/*.bpf.c))
 all_src += $(bench_src)
 
 .PHONY: bench bench-baseline
-bench: ## instructions per packet, Merlon and others, and docs/bench.md with plots
+bench: ## instructions per packet and change of policy, Merlon and others: docs/bench*.md
 	@bench/run $(BENCH_ARGS)
 
 bench-baseline: ## what the regression gate compares with, measured anew
 	@bench/baseline
 
-tools: $(O)/bench/bpfpeer $(bench_bpf)
+tools: $(patsubst bench/%.c,$(O)/bench/%,$(bench_src)) $(bench_bpf)
 
-$(O)/bench/%: $(O)/obj/bench/%.o
+$(O)/bench/%: $(O)/obj/bench/%.o $(lib_a)
 	@mkdir -p $(@D)
-	@$(CC) $(CFLAGS) $(LINKOPT) -o $@ $^ $(shell pkg-config --libs libbpf)
+	@$(CC) $(CFLAGS) $(LINKOPT) -o $@ $^ $(libs) $(shell pkg-config --libs libbpf)
