@@ -29,8 +29,8 @@ packets() {
 # send_to NUMBER PORT: that many UDP packets; refused ones are no error
 send_to() {
 	# shellcheck disable=SC2016
-	n gate bash -c 'for ((i = 0; i < $0; i++)); do
-		echo x 2>/dev/null >/dev/udp/10.0.0.2/$1; done' "$1" "$2" 2>/dev/null
+	n gate bash -c 'exec 3>/dev/udp/10.0.0.2/$1
+		for ((i = 0; i < $0; i++)); do echo x >&3; done' "$1" "$2" 2>/dev/null
 	return 0
 }
 

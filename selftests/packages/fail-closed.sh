@@ -8,7 +8,7 @@
 
 . "$(dirname "$0")/../lib/tap.sh"
 . "$(dirname "$0")/lib.bash"
-plan 76
+plan 86
 
 built=$PWD/build/kmod/$MERLON_VM/merlon.ko
 case $MERLON_VM in 6.1) other=6.12 ;; *) other=6.1 ;; esac
@@ -157,6 +157,26 @@ ok "the right module, scope everything: hold" hold
 like "$(merlon status --json)" '"state": ?"lockdown"' "is a lockdown"
 not_ok "nothing leaves" leaves
 not_ok "by the module alone" nft list table inet merlon_closed
+
+# --- what an initramfs held ---------------------------------------------------
+was=/run/merlon-initramfs
+: >$was
+ok "armed by the initramfs, and to be: hold" hold
+not_ok "nothing leaves" leaves
+not_ok "the file that says so is gone" test -e $was
+must rm "$armed_file"
+: >$was
+log_mark
+ok "disarmed since the initramfs was made: hold" hold
+ok "packets leave" leaves
+like "$(log_since)" "merlon: .*not to be held any more" "the log says so"
+not_ok "and nothing is kept" test -e "$armed_file"
+arm_at_boot "$everything"
+: >$was
+must nft -f /usr/lib/merlon/closed.nft
+ok "the initramfs had no module, and the machine has: hold" hold
+like "$(merlon status --json)" '"state": ?"lockdown"' "is a lockdown"
+not_ok "the rules that stood in are gone" nft list table inet merlon_closed
 must merlon disarm --reason test
 ok "disarmed: packets leave" leaves
 must rmmod merlon
