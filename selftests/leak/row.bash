@@ -229,11 +229,18 @@ fence() {
 	passes "DHCP DISCOVER passes" wire "$look"
 }
 
+# gateway_asks FAMILY permanent|stale: permanent: not for the node; who asks tells
+# his own address, and need not be asked for it
+gateway_asks() {
+	must ip -n far neigh replace "${at[node$1]}" lladdr $node_mac dev eth0 nud "$2"
+}
+
 # handshake FAMILY: WireGuard's initiation, after the gateway was asked for
 handshake() {
 	local f=$1 outer
 
 	peer_forget
+	gateway_asks "$f" permanent
 	# ORDER: whoever asks for the gateway next is seen, if it is not WireGuard.
 	watch clear
 	ip -n node neigh flush to "${at[gw$f]}" dev $wan
@@ -246,6 +253,7 @@ handshake() {
 		passes "NDP for the gateway passes" wire \
 			"00000000$(hex_address "${at[gw6]}")0101$(mac_hex $node_mac)"
 	fi
+	gateway_asks "$f" stale
 	passes "WireGuard's handshake passes, IPv$f" wire "${outer}ca6cca6c009c"
 	checks=$((checks + 1))
 	if wait_for 10 shook; then
