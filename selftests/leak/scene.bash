@@ -95,24 +95,28 @@ peer_private=sLq0nHJpk7mbYhMMzWbTqYvQy7EkyAAFbqSrm3H0nlU=
 
 # The node's wire down and up again, and what went with it.
 wire_anew() {
-	must ip -n node link set eth0 down
 	batch node <<-IP
+		link set eth0 down
 		link set eth0 up
 		addr replace ${at[node6]}/64 dev eth0 nodad
+		route replace default via ${at[gw4]} dev eth0
+		route replace default via ${at[gw6]} dev eth0
 	IP
-	must ip -n node route replace default via "${at[gw4]}" dev eth0
-	must ip -n node -6 route replace default via "${at[gw6]}" dev eth0
 }
 
 tunnel_routes() {
-	must ip -n node route replace default dev wg0 table $wg_mark
-	must ip -n node -6 route replace default dev wg0 table $wg_mark
+	batch node <<-IP
+		route replace 0.0.0.0/0 dev wg0 table $wg_mark
+		route replace ::/0 dev wg0 table $wg_mark
+	IP
 }
 
 # The node's tunnel up again, with what went when it was down.
 tunnel_up() {
-	must ip -n node link set wg0 up
-	must ip -n node addr replace "${at[tun6]}/64" dev wg0 nodad
+	batch node <<-IP
+		link set wg0 up
+		addr replace ${at[tun6]}/64 dev wg0 nodad
+	IP
 	tunnel_routes
 }
 

@@ -19,7 +19,7 @@ cd "$(dirname "$0")/../.." || exit
 . selftests/leak/scene.bash
 
 case ${MERLON_LENGTH:-normal} in
-long) deaths=100 ooms=20 upgrades=20 swaps=1000 cycles=100 lives=10000 loads=1000 ;;
+long) deaths=100 ooms=10 upgrades=10 swaps=200 cycles=20 lives=10000 loads=1000 ;;
 short) deaths=2 ooms=1 upgrades=1 swaps=4 cycles=1 lives=10 loads=1 ;;
 *) deaths=10 ooms=2 upgrades=2 swaps=40 cycles=5 lives=100 loads=10 ;;
 esac

@@ -37,6 +37,24 @@ scene() {
 	ok "the tunnel carries packets" n gate ping -c1 -W10 10.0.0.2
 }
 
+# tally MODE WHICH: over all operations, what came of it
+tally() {
+	local sums
+
+	sums=$(awk '/^[a-z-]*: [0-9]+ injected/ {
+		operations++
+		for (i = 2; i < NF; i++) {
+			sub(/,/, "", $(i + 1))
+			sum[$(i + 1)] += $i
+		}
+	}
+	END { print operations + 0, sum["injected"] + 0, sum["refused"] + 0, sum["done"] + 0,
+		sum["not"] + 0, sum["wrong"] + 0 }' said)
+	diag "faults: $(jq -c --arg kernel "$(uname -r)" --arg mode "$1" --arg which "$2" '
+		$ARGS.named + ([["operations", "injected", "refused", "done", "unanswered", "wrong"],
+			(split(" ") | map(tonumber))] | transpose | map({(.[0]): .[1]}) | add)' -R <<<"$sums")"
+}
+
 # faults ONCE|ONWARDS ALL|MODULES OPERATION...: a line of the tool for each, a test
 faults() {
 	local mode=$1 which=$2 operation line begin=$SECONDS
@@ -54,6 +72,7 @@ faults() {
 			grep -v '^[a-z-]*: [0-9]* injected' said | sed 's/^/#   /' | head -n 40
 		fi
 	done
+	tally "$mode" "$which"
 	diag "$((SECONDS - begin)) s"
 }
 
@@ -61,8 +80,10 @@ faults() {
 loading() {
 	local line
 
-	line=$(faultn "$1" modules module "$module" 2>&1)
+	faultn "$1" modules module "$module" >said 2>&1
+	line=$(<said)
 	like "$line" '^module: [1-9][0-9]* injected, [1-9].* 0 wrong$' "$1: $(tail -n 1 <<<"$line")"
+	tally "$1" modules
 }
 
 must nltool image small.img second=wgn , image large.img second=wgn rules=3000
