@@ -233,6 +233,10 @@ static void deed_workers_begin(unsigned int n)
 		deed_set_worker(deed_worker[deed_worker_count++], text);
 	}
 	closedir(directory);
+	if (!deed_worker_count) {
+		fprintf(stderr, "faultn: /proc shows no worker of the kernel's\n");
+		exit(2);
+	}
 }
 
 /* Return: how many of them had an allocation fail. */
