@@ -347,6 +347,96 @@ static void test_peek(void **state)
 	free(text);
 }
 
+/* Takes @text. */
+static char *add(char *text, const struct ml_secret_key *key)
+{
+	uint8_t *more = NULL;
+	size_t length;
+
+	assert_int_equal(ml_dsse_add(text, strlen(text), TYPE, key, &more, &length, NULL), 0);
+	assert_int_equal(strlen((char *)more), length);
+	free(text);
+	return (char *)more;
+}
+
+static char *draft(void)
+{
+	uint8_t *text = NULL;
+	size_t length;
+
+	assert_int_equal(ml_dsse_draft(TYPE, BODY, strlen(BODY), &text, &length, NULL), 0);
+	return (char *)text;
+}
+
+/* One by one is as all at once. */
+static void test_add(void **state)
+{
+	const struct ml_secret_key *const *keys = (const struct ml_secret_key *const *)secret;
+	char *text = add(add(add(draft(), secret[0]), secret[1]), secret[2]);
+	char *want = sign(keys, 3), *none = draft(), *empty = envelope("");
+
+	(void)state;
+	assert_string_equal(text, want);
+	assert_string_equal(none, empty);
+	assert_int_equal(verify(none, 3, 1, false), -EKEYREJECTED);
+	assert_int_equal(verify(empty, 3, 1, false), -EKEYREJECTED);
+	free(want);
+	assert_int_equal(verify(text, 3, 3, false), 0);
+	assert_int_equal(verify(add(draft(), secret[0]), 3, 1, true), 0);
+}
+
+/* A key's own signature is replaced, others stay as they are, whoever made them. */
+static void test_add_again(void **state)
+{
+	char *wrong = entry(id[0], secret[1]), *no_id = NULL, *one, *text;
+
+	(void)state;
+	text = add(envelope(wrong), secret[0]);
+	one = sign((const struct ml_secret_key *const *)secret, 1);
+	assert_string_equal(text, one);
+	free(one);
+	free(text);
+	text = add(envelope(wrong), secret[1]);
+	assert_non_null(strstr(text, wrong));
+	assert_int_equal(verify(text, 3, 1, false), 0);
+	one = signature_of(secret[2]);
+	assert_true(asprintf(&no_id, "{\"sig\":\"%s\",\"more\":1}", one) > 0);
+	assert_int_equal(verify(add(envelope(no_id), secret[0]), 3, 2, false), 0);
+	free(no_id);
+	free(one);
+	free(wrong);
+}
+
+static void test_add_refused(void **state)
+{
+	static const char *const bad[] = {
+		"{\"sig\":1}", "{\"keyid\":1,\"sig\":\"\"}", "7", "{}",
+	};
+	uint8_t *none = NULL;
+	char *text, many[16 * 32] = "";
+	size_t i, length = 77;
+
+	(void)state;
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		text = envelope(bad[i]);
+		assert_int_equal(ml_dsse_add(text, strlen(text), TYPE, secret[0], &none,
+					     &length, NULL), -EBADMSG);
+		free(text);
+	}
+	for (i = 0; i < 15; i++)
+		snprintf(many + strlen(many), sizeof(many) - strlen(many),
+			 "%s{\"keyid\":\"%zu\",\"sig\":\"\"}", i ? "," : "", i);
+	text = add(envelope(many), secret[0]);
+	assert_int_equal(ml_dsse_add(text, strlen(text), TYPE, secret[1], &none, &length,
+				     NULL), -E2BIG);
+	text = add(text, secret[0]);
+	assert_int_equal(ml_dsse_add(text, strlen(text), "other", secret[0], &none, &length,
+				     NULL), -EBADMSG);
+	assert_null(none);
+	assert_int_equal(length, 77);
+	free(text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -360,6 +450,9 @@ int main(void)
 		cmocka_unit_test(test_malformed),
 		cmocka_unit_test(test_too_many),
 		cmocka_unit_test(test_peek),
+		cmocka_unit_test(test_add),
+		cmocka_unit_test(test_add_again),
+		cmocka_unit_test(test_add_refused),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

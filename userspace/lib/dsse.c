@@ -93,14 +93,31 @@ static json_t *signatures_json(const struct ml_secret_key *const *keys, size_t k
 	return signatures;
 }
 
+/* Takes @signatures, which may be NULL where there was no memory. */
+static int dsse_format(const char *type, const void *body, size_t length,
+		       json_t *signatures, uint8_t **ret, size_t *ret_length,
+		       struct ml_error *error)
+{
+	json_t *envelope;
+	char *text;
+
+	envelope = json_pack("{s:o, s:s, s:o}", "payload", base64_json(body, length),
+			     "payloadType", type, "signatures", signatures);
+	text = envelope ? ml_strict_dump(envelope, ret_length) : NULL;
+	json_decref(envelope);
+	if (!text)
+		return no_memory(error);
+	*ret = (uint8_t *)text;
+	return 0;
+}
+
 int ml_dsse_sign(const char *type, const void *body, size_t length,
 		 const struct ml_secret_key *const *keys, size_t key_count, uint8_t **ret,
 		 size_t *ret_length, struct ml_error *error)
 {
+	json_t *signatures;
 	size_t pae_length = 0;
-	json_t *envelope;
 	uint8_t *pae = NULL;
-	char *text;
 	int r;
 
 	if (!key_count || key_count > ML_DSSE_SIGNATURES)
@@ -109,16 +126,15 @@ int ml_dsse_sign(const char *type, const void *body, size_t length,
 	r = ml_dsse_pae(type, body, length, &pae, &pae_length, error);
 	if (r)
 		return r;
-	envelope = json_pack("{s:o, s:s, s:o}", "payload", base64_json(body, length),
-			     "payloadType", type, "signatures",
-			     signatures_json(keys, key_count, pae, pae_length));
+	signatures = signatures_json(keys, key_count, pae, pae_length);
 	free(pae);
-	text = envelope ? ml_strict_dump(envelope, ret_length) : NULL;
-	json_decref(envelope);
-	if (!text)
-		return no_memory(error);
-	*ret = (uint8_t *)text;
-	return 0;
+	return dsse_format(type, body, length, signatures, ret, ret_length, error);
+}
+
+int ml_dsse_draft(const char *type, const void *body, size_t length, uint8_t **ret,
+		  size_t *ret_length, struct ml_error *error)
+{
+	return dsse_format(type, body, length, json_array(), ret, ret_length, error);
 }
 
 static int dsse_check_type(const json_t *envelope, const char *type, struct ml_error *error)
@@ -355,5 +371,101 @@ int ml_dsse_peek(const void *envelope, size_t length, const char *type, uint8_t 
 		return r;
 	r = dsse_payload(json, false, ret, ret_length, error);
 	json_decref(json);
+	return r;
+}
+
+static json_t *signature_copy(const char *key_id, const char *text)
+{
+	return *key_id ? json_pack("{s:s, s:s}", "keyid", key_id, "sig", text) :
+			 json_pack("{s:s}", "sig", text);
+}
+
+/* The signatures of @envelope without those that say they are @without's. */
+static int signatures_copy(const json_t *envelope, const char *without, json_t *ret,
+			   struct ml_error *error)
+{
+	json_t *signatures, *entry;
+	size_t i;
+	int r;
+
+	r = ml_strict_array(envelope, "envelope", "signatures", &signatures, error);
+	if (r)
+		return r;
+	json_array_foreach(signatures, i, entry) {
+		const char *key_id = "", *text;
+
+		if (json_object_get(entry, "keyid"))
+			r = ml_strict_string(entry, "envelope: signature", "keyid", &key_id,
+					     error);
+		if (!r)
+			r = ml_strict_string(entry, "envelope: signature", "sig", &text, error);
+		if (r)
+			return r;
+		if (strcmp(key_id, without) != 0 &&
+		    json_array_append_new(ret, signature_copy(key_id, text)))
+			return no_memory(error);
+	}
+	return 0;
+}
+
+static int signatures_add(const json_t *envelope, const struct ml_secret_key *key,
+			  const uint8_t *pae, size_t pae_length, json_t *ret,
+			  struct ml_error *error)
+{
+	struct ml_public_key public;
+	char id[65];
+	int r;
+
+	ml_secret_key_public(key, &public);
+	ml_public_key_id(&public, id);
+	r = signatures_copy(envelope, id, ret, error);
+	if (r)
+		return r;
+	if (json_array_size(ret) >= ML_DSSE_SIGNATURES)
+		return ml_error_set(error, -E2BIG,
+				    "envelope: has %d signatures, and no room for another",
+				    ML_DSSE_SIGNATURES);
+	if (json_array_append_new(ret, signature_json(key, pae, pae_length)))
+		return no_memory(error);
+	return 0;
+}
+
+static int dsse_add(const json_t *envelope, const char *type, const struct ml_secret_key *key,
+		    const uint8_t *payload, size_t payload_length, uint8_t **ret,
+		    size_t *ret_length, struct ml_error *error)
+{
+	json_t *signatures = json_array();
+	size_t pae_length = 0;
+	uint8_t *pae = NULL;
+	int r;
+
+	r = ml_dsse_pae(type, payload, payload_length, &pae, &pae_length, error);
+	if (!r)
+		r = signatures_add(envelope, key, pae, pae_length, signatures, error);
+	free(pae);
+	if (!r)
+		return dsse_format(type, payload, payload_length, signatures, ret, ret_length,
+				   error);
+	json_decref(signatures);
+	return r;
+}
+
+int ml_dsse_add(const void *envelope, size_t length, const char *type,
+		const struct ml_secret_key *key, uint8_t **ret, size_t *ret_length,
+		struct ml_error *error)
+{
+	size_t payload_length = 0;
+	uint8_t *payload = NULL;
+	json_t *json;
+	int r;
+
+	r = dsse_load(envelope, length, type, false, &json, error);
+	if (r)
+		return r;
+	r = dsse_payload(json, false, &payload, &payload_length, error);
+	if (!r)
+		r = dsse_add(json, type, key, payload, payload_length, ret, ret_length, error);
+	json_decref(json);
+	free(payload);
 	return r;
 }

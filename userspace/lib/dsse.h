@@ -28,6 +28,21 @@ int ml_dsse_sign(const char *type, const void *body, size_t length,
 		 const struct ml_secret_key *const *keys, size_t key_count, uint8_t **ret,
 		 size_t *ret_length, struct ml_error *error);
 
+/* An envelope that nobody has signed yet, for ml_dsse_add(). */
+int ml_dsse_draft(const char *type, const void *body, size_t length, uint8_t **ret,
+		  size_t *ret_length, struct ml_error *error);
+
+/**
+ * ml_dsse_add - one more signature, for keys that live on different machines
+ * @envelope: of @type; its other signatures are kept as they are, proved by nobody
+ *
+ * An earlier signature of @key is replaced. Unknown members are left out.
+ * Return: 0; -EBADMSG: malformed, or another payload type; -E2BIG: full; -ENOMEM.
+ */
+int ml_dsse_add(const void *envelope, size_t length, const char *type,
+		const struct ml_secret_key *key, uint8_t **ret, size_t *ret_length,
+		struct ml_error *error);
+
 /* Whose signatures are wanted, on what. */
 struct ml_dsse_want {
 	const char *type;

@@ -193,3 +193,47 @@ int ml_strict_hash(const json_t *object, const char *what, const char *key,
 				    what, key);
 	return 0;
 }
+
+int ml_strict_base64(const json_t *object, const char *what, const char *key, uint8_t *ret,
+		     size_t size, struct ml_error *error)
+{
+	const char *text = "";
+	size_t length;
+	int r;
+
+	r = ml_strict_string(object, what, key, &text, error);
+	if (r)
+		return r;
+	if (sodium_base642bin(ret, size, text, strlen(text), NULL, &length, NULL,
+			      sodium_base64_VARIANT_ORIGINAL) || length != size)
+		return ml_error_set(error, -EBADMSG, "%s: \"%s\" must be %zu bytes in base64",
+				    what, key, size);
+	return 0;
+}
+
+int ml_strict_public_key(const json_t *object, const char *what, const char *key,
+			 struct ml_public_key *ret, struct ml_error *error)
+{
+	struct ml_error inner = { 0 };
+	const char *text = "";
+	int r;
+
+	r = ml_strict_string(object, what, key, &text, error);
+	if (r)
+		return r;
+	if (ml_public_key_parse(text, ret, &inner))
+		return ml_error_set(error, -EBADMSG, "%s: \"%s\": %s", what, key, inner.text);
+	return 0;
+}
+
+int ml_strict_key_id(const json_t *object, const char *what, const char *key,
+		     char ret[static 65], struct ml_error *error)
+{
+	uint8_t digest[32];
+	int r;
+
+	r = ml_strict_hash(object, what, key, digest, error);
+	if (!r)
+		sodium_bin2hex(ret, 65, digest, sizeof(digest));
+	return r;
+}

@@ -14,6 +14,7 @@
 #include <jansson.h>
 
 #include "error.h"
+#include "keys.h"
 
 /* @ret: an object; duplicate keys and anything behind it are refused. */
 int ml_strict_load(const void *data, size_t length, const char *what, json_t **ret,
@@ -38,6 +39,15 @@ int ml_strict_array(const json_t *object, const char *what, const char *key,
 /* A network's or node's name, by ml_name_valid(). */
 int ml_strict_name(const json_t *object, const char *what, const char *key,
 		   char ret[static 65], struct ml_error *error);
+/* Standard base64 of exactly @size bytes, with its padding. */
+int ml_strict_base64(const json_t *object, const char *what, const char *key, uint8_t *ret,
+		     size_t size, struct ml_error *error);
+/* 64 lower-case hex digits, as text. */
+int ml_strict_key_id(const json_t *object, const char *what, const char *key,
+		     char ret[static 65], struct ml_error *error);
+/* In the form of ml_public_key_format(). */
+int ml_strict_public_key(const json_t *object, const char *what, const char *key,
+			 struct ml_public_key *ret, struct ml_error *error);
 /* 64 lower-case hex digits. */
 bool ml_strict_hex32(const char *text, uint8_t ret[static 32]);
 int ml_strict_hash(const json_t *object, const char *what, const char *key,
