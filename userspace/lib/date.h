@@ -9,6 +9,12 @@
 #define ML_DATE_TEXT	24
 
 int64_t ml_date_now(void);
+
+static inline int64_t ml_date_later(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
 /* "2026-01-31T12:00:00Z"; @date from 0 to ML_DATE_MAX. Returns @ret. */
 const char *ml_date_format(int64_t date, char ret[static ML_DATE_TEXT]);
 

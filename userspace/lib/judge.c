@@ -16,15 +16,10 @@ static int generation_compare(const struct ml_statement *statement,
 	return 0;
 }
 
-static int64_t later(int64_t a, int64_t b)
-{
-	return a > b ? a : b;
-}
-
 int64_t ml_statement_now(const struct ml_statement *statement,
 			 const struct ml_watermark *watermark, int64_t now)
 {
-	return later(later(now, watermark->floor), statement->issued);
+	return ml_date_later(ml_date_later(now, watermark->floor), statement->issued);
 }
 
 static int judge_order(const struct ml_statement *statement,
