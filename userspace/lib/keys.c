@@ -67,6 +67,11 @@ const uint8_t *ml_secret_key_seed(const struct ml_secret_key *key)
 	return key->pair;
 }
 
+int ml_secret_key_curve(const struct ml_secret_key *key, uint8_t ret[static 32])
+{
+	return crypto_sign_ed25519_sk_to_curve25519(ret, key->pair) ? -EIO : 0;
+}
+
 int ml_secret_key_sign(const struct ml_secret_key *key, const void *message, size_t length,
 		       uint8_t signature[static 64])
 {
