@@ -7,7 +7,7 @@
 
 #include "store_private.h"
 
-static const char *const roles[] = {
+const char *const store_roles[STORE_ROLES] = {
 	[STORE_VIEWER] = "viewer",
 	[STORE_AUDITOR] = "auditor",
 	[STORE_OPERATOR] = "operator",
@@ -16,7 +16,7 @@ static const char *const roles[] = {
 
 const char *store_role_name(enum store_role role)
 {
-	return (unsigned int)role < STORE_ROLES ? roles[role] : NULL;
+	return (unsigned int)role < STORE_ROLES ? store_roles[role] : NULL;
 }
 
 static int no_admin(struct ml_error *error)
@@ -38,7 +38,7 @@ static int admin_of(const struct store_cell *cells, struct store_admin *ret,
 	};
 	int role = 0, r;
 
-	r = store_cell_word(&cells[1], roles, STORE_ROLES, &role, error);
+	r = store_cell_word(&cells[1], store_roles, STORE_ROLES, &role, error);
 	if (r)
 		return r;
 	admin.role = role;

@@ -168,7 +168,7 @@ struct memory {
 	_Alignas(16) uint8_t bytes[];
 };
 
-static void *memory_alloc(size_t size)
+void *store_alloc(size_t size)
 {
 	struct memory *memory = malloc(sizeof(*memory) + size);
 
@@ -206,7 +206,7 @@ static int row_copy(void *arg, const struct store_cell *cells)
 		return 0;
 	for (i = 0; i < copy->count; i++)
 		size += cells[i].bytes.length + 1;
-	at = row->memory = memory_alloc(size);
+	at = row->memory = store_alloc(size);
 	if (!at)
 		return -ENOMEM;
 	copy->found = true;

@@ -211,11 +211,10 @@ int store_block_get(struct store *store, const uint8_t digest[static 32], uint8_
 		    size_t *ret_length, struct ml_error *error)
 {
 	struct block block = { .digest = digest };
-	struct ml_error unused;
 	int r;
 
 	r = store_each(store, STATEMENT_BLOCK_GET, CELLS(cell_blob(digest, 32)), block_row,
-		       &block, error ? error : &unused);
+		       &block, error);
 	if (r == -EUCLEAN)
 		ml_error_set(error, r,
 			     "store: a block is not what its digest says: the database was changed by something else; restore a backup");

@@ -119,6 +119,8 @@ int store_pg_watch(const char *target, struct store_watch **ret, struct ml_error
 /* ---- store_common.c */
 
 int store_no_memory(struct ml_error *error);
+/* For store_free(). NULL: no memory */
+void *store_alloc(size_t size);
 const struct store_driver *store_driver_of(const struct store_config *config);
 
 typedef int (*store_fn)(struct store *store, void *arg, struct ml_error *error);
@@ -177,6 +179,10 @@ int store_leaf_add(struct store *store, struct ml_bytes leaf, uint64_t *ret_inde
 /* Is it of a fit size? Before a transaction begins. */
 int store_leaf_check(struct ml_bytes leaf, struct ml_error *error);
 
+/* ---- store_admin.c */
+
+extern const char *const store_roles[STORE_ROLES];
+
 /* ---- store_schema.c */
 
 /* From what is there to @to; inside a transaction of STORE_SCHEMA. */
@@ -192,7 +198,7 @@ struct store_table {
 	enum store_statement_id dump, load;
 };
 
-extern const struct store_table store_tables[];
-extern const size_t store_table_count;
+#define STORE_TABLES 12
+extern const struct store_table store_tables[STORE_TABLES];
 
 #endif

@@ -6,6 +6,8 @@
 
 #include "store_private.h"
 
+#define FAILURES_KEPT 3600	/* seconds: a streak is remembered for a while */
+
 struct session {
 	const uint8_t *digest, *to;
 	const char *admin;
@@ -47,7 +49,6 @@ int store_session_start(struct store *store, const uint8_t digest[static 32],
 int store_session_get(struct store *store, const uint8_t digest[static 32], int64_t now,
 		      struct store_session *ret, struct ml_error *error)
 {
-	static const char *const roles[] = { "viewer", "auditor", "operator", "owner" };
 	struct store_row row;
 	int role = 0, r;
 
@@ -57,7 +58,7 @@ int store_session_get(struct store *store, const uint8_t digest[static 32], int6
 		return no_session(error);
 	if (r)
 		return r;
-	r = store_cell_word(&row.cells[4], roles, STORE_ROLES, &role, error);
+	r = store_cell_word(&row.cells[4], store_roles, STORE_ROLES, &role, error);
 	if (r) {
 		store_free(row.memory);
 		return r;
@@ -233,11 +234,12 @@ int store_failure_clear(struct store *store, const char *who, struct ml_error *e
 static int expire(struct store *store, void *arg, struct ml_error *error)
 {
 	struct store_cell now = cell_int(*(int64_t *)arg);
+	struct store_cell then = cell_int(now.number - FAILURES_KEPT);
 	int r;
 
 	r = store_do(store, STATEMENT_SESSION_EXPIRE, &now, NULL, error);
 	if (!r)
-		r = store_do(store, STATEMENT_FAILURE_EXPIRE, CELLS(now, now), NULL, error);
+		r = store_do(store, STATEMENT_FAILURE_EXPIRE, CELLS(then, now), NULL, error);
 	return r;
 }
 
