@@ -86,7 +86,7 @@ int store_admin_each(struct store *store, store_admin_fn each, void *arg,
 {
 	struct admin_each all = { each, arg, error };
 
-	return store_each(store, STATEMENT_ADMIN_EACH, CELLS(cell_text("")), admin_row, &all,
+	return store_each(store, STATEMENT_ADMIN_EACH, NULL, admin_row, &all,
 			  error);
 }
 

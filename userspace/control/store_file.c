@@ -69,9 +69,12 @@ int store_file_create(int fd, struct store_file *ret, struct ml_error *error)
 		return ml_error_set(error, -errno, "backup: cannot write it: %s",
 				    strerror(errno));
 	r = file_begin(fd, "wb", &file, error);
-	if (!r)
-		r = put(&file, MAGIC, 8, error);
-	if (!r)
+	if (r)
+		return r;
+	r = put(&file, MAGIC, 8, error);
+	if (r)
+		store_file_close(&file);
+	else
 		*ret = file;
 	return r;
 }

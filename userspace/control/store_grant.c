@@ -100,7 +100,7 @@ int store_grant_each(struct store *store, store_grant_fn each, void *arg,
 {
 	struct grant_each all = { each, arg };
 
-	return store_each(store, STATEMENT_GRANT_EACH, CELLS(cell_text("")), grant_row, &all,
+	return store_each(store, STATEMENT_GRANT_EACH, NULL, grant_row, &all,
 			  error);
 }
 

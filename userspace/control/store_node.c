@@ -112,7 +112,7 @@ int store_node_each(struct store *store, store_node_fn each, void *arg,
 {
 	struct node_each all = { each, arg, error };
 
-	return store_each(store, STATEMENT_NODE_EACH, CELLS(cell_text("")), node_row, &all,
+	return store_each(store, STATEMENT_NODE_EACH, NULL, node_row, &all,
 			  error);
 }
 

@@ -60,9 +60,8 @@ STATEMENT(GRANT_ADD, "tbiii", "t",
 STATEMENT(GRANT_GET, "t", "tbiiiii",
 	  "SELECT id, envelope, uses, expires, revoked, added, refusals FROM grants "
 	  "WHERE id = $1")
-STATEMENT(GRANT_EACH, "t", "tbiiiii",
-	  "SELECT id, envelope, uses, expires, revoked, added, refusals FROM grants "
-	  "WHERE id > $1 ORDER BY id")
+STATEMENT(GRANT_EACH, "", "tbiiiii",
+	  "SELECT id, envelope, uses, expires, revoked, added, refusals FROM grants ORDER BY id")
 STATEMENT(GRANT_REVOKE, "t", "t",
 	  "UPDATE grants SET revoked = 1 WHERE id = $1 AND revoked = 0 RETURNING id")
 STATEMENT(GRANT_CONSUME, "ti", "i",
@@ -92,8 +91,8 @@ STATEMENT(NODE_BY_IDENTITY, "b", "tbbttttbtii",
 	  "SELECT " NODE_COLUMNS " FROM nodes WHERE identity = $1")
 STATEMENT(NODE_BY_CERTIFICATE, "b", "tbbttttbtii",
 	  "SELECT " NODE_COLUMNS " FROM nodes WHERE certificate = $1")
-STATEMENT(NODE_EACH, "t", "tbbttttbtii",
-	  "SELECT " NODE_COLUMNS " FROM nodes WHERE name > $1 ORDER BY name")
+STATEMENT(NODE_EACH, "", "tbbttttbtii",
+	  "SELECT " NODE_COLUMNS " FROM nodes ORDER BY name")
 STATEMENT(NODE_STATE, "ttt", "t",
 	  "UPDATE nodes SET state = $1 WHERE name = $2 AND state = $3 RETURNING name")
 STATEMENT(NODE_ADDRESSES, "tt", "t",
@@ -149,9 +148,9 @@ STATEMENT(ADMIN_ADD, "tttbi", "t",
 	  "VALUES ($1, $2, $3, $4, 0, $5) ON CONFLICT DO NOTHING RETURNING name")
 STATEMENT(ADMIN_GET, "t", "tttbii",
 	  "SELECT name, role, password, totp, totp_step, added FROM admins WHERE name = $1")
-STATEMENT(ADMIN_EACH, "t", "tttbii",
+STATEMENT(ADMIN_EACH, "", "tttbii",
 	  "SELECT name, role, password, totp, totp_step, added FROM admins "
-	  "WHERE name > $1 ORDER BY name")
+	  "ORDER BY name")
 STATEMENT(ADMIN_ROLE, "tt", "t", "UPDATE admins SET role = $1 WHERE name = $2 RETURNING name")
 STATEMENT(ADMIN_PASSWORD, "tt", "t",
 	  "UPDATE admins SET password = $1 WHERE name = $2 RETURNING name")

@@ -1,0 +1,508 @@
+// SPDX-License-Identifier: MIT
+/* Killed, out of space, and without an audit log: nothing is half done. */
+#include "store_test.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define ROUNDS 25
+
+/* ------------------------------------------------------------------- killed */
+
+/* Joins without end; a number is written when the store has acknowledged it. */
+static void stream(const struct place *place, unsigned int from, int acknowledge)
+{
+	struct store *store = NULL;
+
+	if (store_open(&place->config, NETWORK, &store, NULL))
+		_exit(1);
+	for (;; from++) {
+		if (join(store, "many", from, NULL))
+			_exit(1);
+		if (write(acknowledge, &from, sizeof(from)) != sizeof(from))
+			_exit(1);
+	}
+}
+
+/* Kills the stream at a random moment behind its first join. Return: the last one. */
+static unsigned int kill_stream(const struct place *place, unsigned int from)
+{
+	unsigned int last = 0, number;
+	int ends[2], status;
+	pid_t child;
+
+	assert_int_equal(pipe(ends), 0);
+	child = fork();
+	assert_true(child >= 0);
+	if (!child) {
+		close(ends[0]);
+		stream(place, from, ends[1]);
+	}
+	close(ends[1]);
+	assert_int_equal(read(ends[0], &last, sizeof(last)), sizeof(last));
+	usleep(randombytes_uniform(30000));
+	kill(child, SIGKILL);
+	while (read(ends[0], &number, sizeof(number)) == sizeof(number))
+		last = number;
+	waitpid(child, &status, 0);
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	close(ends[0]);
+	return last;
+}
+
+struct count {
+	uint64_t leaves, nodes;
+};
+
+/* The first leaf is the grant's; leaf N is that of node N. */
+static int count_leaf(void *arg, uint64_t index, struct ml_bytes leaf)
+{
+	struct count *count = arg;
+	char want[32];
+
+	assert_int_equal(index, count->leaves++);
+	snprintf(want, sizeof(want), "join node-%05u", (unsigned int)index);
+	if (index)
+		assert_memory_equal(leaf.data, want, strlen(want));
+	return 0;
+}
+
+static int count_node(void *arg, const struct store_node *node)
+{
+	struct count *count = arg;
+	unsigned int number;
+
+	assert_int_equal(sscanf(node->name, "node-%u", &number), 1);
+	assert_int_equal(number, ++count->nodes);
+	return 0;
+}
+
+/* Return: how many nodes there are, each with its leaf, its join and its use. */
+static unsigned int check_whole(const struct place *place)
+{
+	struct store *store = store_open_at(place);
+	struct count count = { 0 };
+	struct store_grant grant;
+	uint64_t size, sequenced;
+
+	WORKS(store_audit_read(store, 0, UINT64_MAX, count_leaf, &count, &error));
+	WORKS(store_node_each(store, count_node, &count, &error));
+	WORKS(store_audit_size(store, &size, &sequenced, &error));
+	WORKS(store_grant_get(store, "many", &grant, &error));
+	assert_int_equal(size, count.leaves);
+	assert_int_equal(count.nodes, count.leaves - 1);
+	assert_int_equal(grant.uses, 100000 - count.nodes);
+	assert_int_equal(raw_number(place, "SELECT count(*) FROM joins"), count.nodes);
+	store_free(grant.memory);
+	store_close(store);
+	return count.nodes;
+}
+
+static void test_killed_stream(void **state)
+{
+	unsigned int round, last, there = 0;
+	struct place place;
+	struct store *store;
+
+	(void)state;
+	store_make_new(&place);
+	store = store_open_at(&place);
+	grant_make(store, "many", 100000);
+	store_close(store);
+	for (round = 0; round < ROUNDS; round++) {
+		last = kill_stream(&place, there + 1);
+		there = check_whole(&place);
+		/* All that was acknowledged, and at most the one that was under way. */
+		assert_in_range(there, last, last + 1);
+	}
+	print_message("# %u joins, %d times killed\n", there, ROUNDS);
+	if (test_kind == STORE_SQLITE)
+		assert_int_equal(raw_number(&place, "SELECT count(*) FROM "
+					    "pragma_integrity_check WHERE "
+					    "integrity_check <> 'ok'"), 0);
+}
+
+/* ---------------------------------------------------------------- disk full */
+
+/* Joins until one fails; the others and only they are there. Return: its error. */
+static int join_until_full(const struct place *place, struct store *store)
+{
+	unsigned int number = check_whole(place);
+	struct store_node node;
+	char name[32];
+	int r;
+
+	do {
+		r = join(store, "many", ++number, NULL);
+	} while (!r && number < 5000);
+	snprintf(name, sizeof(name), "node-%05u", number);
+	assert_int_equal(store_node_get(store, name, &node, NULL), -ENOENT);
+	return r;
+}
+
+static void test_file_limit(void **state)
+{
+	struct rlimit limit, low;
+	struct place place;
+	struct store *store;
+	unsigned int there;
+	int r;
+
+	(void)state;
+	if (test_kind != STORE_SQLITE)
+		return;		/* its server's files are not ours to limit */
+	store_make_new(&place);
+	store = store_open_at(&place);
+	grant_make(store, "many", 100000);
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	low = limit;
+	low.rlim_cur = 300000;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &low), 0);
+	r = join_until_full(&place, store);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	assert_true(r == -EIO || r == -ENOSPC);
+	there = check_whole(&place);
+	assert_true(there > 0);
+	WORKS(join(store, "many", there + 1, &error));
+	assert_int_equal(check_whole(&place), there + 1);
+	store_close(store);
+}
+
+static void write_line(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0 || write(fd, text, strlen(text)) < 0)
+		fail_msg("%s: %s", path, strerror(errno));
+	close(fd);
+}
+
+/* A small disk that nobody else sees. */
+static void mount_small(const char *path)
+{
+	uid_t user = geteuid();
+	char map[32];
+
+	if (unshare(user ? CLONE_NEWUSER | CLONE_NEWNS : CLONE_NEWNS))
+		fail_msg("unshare: %s", strerror(errno));
+	if (user) {
+		snprintf(map, sizeof(map), "0 %u 1", (unsigned int)user);
+		write_line("/proc/self/uid_map", map);
+	}
+	mkdir(path, 0700);
+	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+	    mount("none", path, "tmpfs", 0, "size=600k,mode=0700"))
+		fail_msg("mount: %s", strerror(errno));
+}
+
+static void fill_small_disk(const char *path)
+{
+	struct place place = { .config = { STORE_SQLITE, place.target } };
+	struct store *store;
+	unsigned int there;
+
+	mount_small(path);
+	snprintf(place.target, sizeof(place.target), "%s/store.db", path);
+	WORKS(store_create(&place.config, NETWORK, NOW, &error));
+	store = store_open_at(&place);
+	grant_make(store, "many", 100000);
+	assert_int_equal(join_until_full(&place, store), -ENOSPC);
+	there = check_whole(&place);
+	assert_true(there > 0);
+	assert_int_equal(mount("none", path, "tmpfs", MS_REMOUNT, "size=4m"), 0);
+	WORKS(join(store, "many", there + 1, &error));
+	assert_int_equal(check_whole(&place), there + 1);
+	store_close(store);
+}
+
+static void test_disk_full(void **state)
+{
+	char path[300];
+	int status;
+	pid_t child;
+
+	(void)state;
+	if (test_kind != STORE_SQLITE)
+		return;		/* test_read_only is its */
+	snprintf(path, sizeof(path), "%s/small", test_directory);
+	child = fork();
+	assert_true(child >= 0);
+	if (!child) {
+		fill_small_disk(path);	/* a failure longjmps into a run that ends red */
+		_exit(0);
+	}
+	waitpid(child, &status, 0);
+	assert_true(WIFEXITED(status) && !WEXITSTATUS(status));
+}
+
+/* A database that takes no write: a standby, or one whose disk filled up. */
+static void test_read_only(void **state)
+{
+	unsigned int there;
+	struct place place;
+	struct store *store;
+	char sql[300];
+
+	(void)state;
+	if (test_kind != STORE_POSTGRES)
+		return;
+	store_make_new(&place);
+	store = store_open_at(&place);
+	grant_make(store, "many", 100000);
+	WORKS(join(store, "many", 1, &error));
+	raw(&place, "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS "
+	    "$$BEGIN RAISE EXCEPTION 'no space' USING ERRCODE = '53100'; END$$");
+	snprintf(sql, sizeof(sql), "CREATE TRIGGER full_disk BEFORE INSERT ON audit_leaves "
+		 "FOR EACH ROW EXECUTE FUNCTION refuse()");
+	raw(&place, sql);
+	REFUSED(-ENOSPC, join(store, "many", 2, &error));
+	there = check_whole(&place);
+	assert_int_equal(there, 1);
+	raw(&place, "DROP TRIGGER full_disk ON audit_leaves");
+	WORKS(join(store, "many", 2, &error));
+	assert_int_equal(check_whole(&place), 2);
+	store_close(store);
+}
+
+/* ------------------------------------------- what is not in the log did not happen */
+
+#define LEAF leaf_of("%s", __func__)
+
+static int do_root(struct store *store, struct ml_error *error)
+{
+	return store_root_add(store, 1, bytes_of("root"), NOW, LEAF, error);
+}
+
+static int do_policy(struct store *store, struct ml_error *error)
+{
+	return store_policy_add(store, bytes_of("policy"), NOW, LEAF, NULL, error);
+}
+
+static int do_grant(struct store *store, struct ml_error *error)
+{
+	struct store_grant grant = { .id = "g", .envelope = bytes_of("x"), .uses = 9,
+				     .expires = NOW + 10 };
+
+	return store_grant_add(store, &grant, LEAF, error);
+}
+
+static int do_join(struct store *store, struct ml_error *error)
+{
+	return join(store, "g", 1, error);
+}
+
+static int do_grant_revoke(struct store *store, struct ml_error *error)
+{
+	return store_grant_revoke(store, "g", LEAF, error);
+}
+
+static int do_state(struct store *store, struct ml_error *error)
+{
+	return store_node_set_state(store, "node-00001", STORE_NODE_PENDING, STORE_NODE_ACTIVE,
+				    LEAF, error);
+}
+
+static int do_addresses(struct store *store, struct ml_error *error)
+{
+	return store_node_set_addresses(store, "node-00001", "[\"192.0.2.1\"]", LEAF, error);
+}
+
+static int do_certificate(struct store *store, struct ml_error *error)
+{
+	uint8_t identity[32], spki[32];
+
+	key_of("identity", 1, identity);
+	key_of("certificate", 1, spki);
+	return store_node_set_certificate(store, "node-00001", identity, spki, LEAF, error);
+}
+
+static int do_rotate(struct store *store, struct ml_error *error)
+{
+	struct store_node_keys from, to;
+
+	key_of("identity", 1, from.identity);
+	key_of("wireguard", 1, from.wireguard);
+	key_of("new identity", 1, to.identity);
+	key_of("new wireguard", 1, to.wireguard);
+	return store_node_rotate(store, "node-00001", &from, &to, LEAF, error);
+}
+
+static int do_revoke(struct store *store, struct ml_error *error)
+{
+	return store_node_set_state(store, "node-00001", STORE_NODE_ACTIVE, STORE_NODE_REVOKED,
+				    LEAF, error);
+}
+
+static int do_remove(struct store *store, struct ml_error *error)
+{
+	return store_node_remove(store, "node-00001", LEAF, error);
+}
+
+static int do_publish(struct store *store, struct ml_error *error)
+{
+	struct store_generation generation = { .epoch = 1, .serial = 1,
+					       .envelope = bytes_of("statement"),
+					       .tree = bytes_of("tree") };
+	struct store_block block = { .content = bytes_of("block") };
+
+	crypto_hash_sha256(block.digest, block.content.data, block.content.length);
+	return store_generation_publish(store, &generation, &block, 1, LEAF, error);
+}
+
+static int do_admin(struct store *store, struct ml_error *error)
+{
+	struct store_admin admin = { .name = "alice", .role = STORE_OWNER, .password = "$argon" };
+
+	return store_admin_add(store, &admin, LEAF, error);
+}
+
+static int do_admin_change(struct store *store, struct ml_error *error)
+{
+	uint8_t codes[2][32];
+	struct store_admin_change change = { .password = "$other", .set_recovery = true,
+					     .totp = bytes_of("sealed"), .recovery = codes,
+					     .recovery_count = 2 };
+
+	key_of("code", 1, codes[0]);
+	key_of("code", 2, codes[1]);
+	return store_admin_change(store, "alice", &change, LEAF, error);
+}
+
+static int do_totp(struct store *store, struct ml_error *error)
+{
+	return store_totp_accept(store, "alice", 100, LEAF, error);
+}
+
+static int do_recovery(struct store *store, struct ml_error *error)
+{
+	uint8_t code[32];
+	uint64_t left;
+
+	key_of("code", 1, code);
+	return store_recovery_use(store, "alice", code, LEAF, &left, error);
+}
+
+static int do_session(struct store *store, struct ml_error *error)
+{
+	uint8_t token[32];
+
+	key_of("token", 1, token);
+	return store_session_start(store, token, "alice", NOW, 0, NOW + 100, LEAF, error);
+}
+
+static int do_session_rotate(struct store *store, struct ml_error *error)
+{
+	uint8_t from[32], to[32];
+
+	key_of("token", 1, from);
+	key_of("token", 2, to);
+	return store_session_rotate(store, from, to, NOW, LEAF, error);
+}
+
+static int do_session_end(struct store *store, struct ml_error *error)
+{
+	uint8_t token[32];
+
+	key_of("token", 2, token);
+	return store_session_end(store, token, LEAF, error);
+}
+
+static int do_admin_remove(struct store *store, struct ml_error *error)
+{
+	struct store_admin admin = { .name = "bob", .role = STORE_OWNER, .password = "$argon" };
+	int r = store_admin_add(store, &admin, LEAF, NULL);
+
+	(void)r;	/* the second time he is there */
+	return store_admin_remove(store, "alice", LEAF, error);
+}
+
+static int do_append(struct store *store, struct ml_error *error)
+{
+	return store_audit_append(store, LEAF, NULL, error);
+}
+
+/* Every operation that takes a leaf, each on what those before it have made. */
+static const struct {
+	const char *name;
+	int (*run)(struct store *store, struct ml_error *error);
+} deeds[] = {
+	{ "root", do_root }, { "policy", do_policy }, { "grant", do_grant },
+	{ "join", do_join }, { "grant revoke", do_grant_revoke }, { "state", do_state },
+	{ "addresses", do_addresses }, { "certificate", do_certificate },
+	{ "rotate", do_rotate }, { "revoke", do_revoke }, { "remove", do_remove },
+	{ "publish", do_publish }, { "admin", do_admin }, { "admin change", do_admin_change },
+	{ "totp", do_totp }, { "recovery", do_recovery }, { "session", do_session },
+	{ "session rotate", do_session_rotate }, { "session end", do_session_end },
+	{ "admin remove", do_admin_remove }, { "append", do_append },
+};
+
+/* What a backup has, and what it leaves out. */
+struct snapshot {
+	uint8_t state[32];
+	long sessions, tokens;
+};
+
+static void snapshot(const struct place *place, struct snapshot *ret)
+{
+	struct store *store = store_open_at(place);
+
+	memset(ret, 0, sizeof(*ret));
+	state_of(store, ret->state);
+	store_close(store);
+	ret->sessions = raw_number(place, "SELECT count(*) FROM sessions");
+	ret->tokens = raw_number(place, place->config.kind == STORE_SQLITE ?
+		"SELECT sum(unicode(hex(digest))) FROM sessions" :
+		"SELECT sum(get_byte(digest, 0)) FROM sessions");
+}
+
+/* The next place in the log is taken already: the one thing that fails is the leaf. */
+static void test_no_log_no_deed(void **state)
+{
+	struct snapshot before, after, done;
+	struct place place;
+	struct store *store;
+	size_t i;
+
+	(void)state;
+	store_make_new(&place);
+	for (i = 0; i < COUNT(deeds); i++) {
+		snapshot(&place, &before);
+		raw(&place, place.config.kind == STORE_SQLITE ?
+		    "INSERT INTO audit_leaves SELECT audit_size, x'00' FROM network" :
+		    "INSERT INTO audit_leaves SELECT audit_size, '\\x00' FROM network");
+		store = store_open_at(&place);
+		if (deeds[i].run(store, NULL) != -EUCLEAN)
+			fail_msg("%s was done without its leaf", deeds[i].name);
+		REFUSED(-EIO, store_audit_append(store, LEAF, NULL, &error));
+		store_close(store);
+		raw(&place, "DELETE FROM audit_leaves WHERE position >= "
+		    "(SELECT audit_size FROM network)");
+		snapshot(&place, &after);
+		if (memcmp(&before, &after, sizeof(before)) != 0)
+			fail_msg("%s has left something behind", deeds[i].name);
+		store = store_open_at(&place);
+		WORKS(deeds[i].run(store, &error));
+		store_close(store);
+		snapshot(&place, &done);
+		if (!memcmp(&before.state, &done.state, 32))
+			fail_msg("%s did nothing", deeds[i].name);
+	}
+	print_message("# %zu operations\n", i);
+}
+
+const struct CMUnitTest crash_tests[] = {
+	cmocka_unit_test(test_killed_stream),
+	cmocka_unit_test(test_file_limit),
+	cmocka_unit_test(test_disk_full),
+	cmocka_unit_test(test_read_only),
+	cmocka_unit_test(test_no_log_no_deed),
+};
+const size_t crash_tests_count = COUNT(crash_tests);
