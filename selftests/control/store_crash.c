@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -129,6 +130,79 @@ static void test_killed_stream(void **state)
 					    "integrity_check <> 'ok'"), 0);
 }
 
+/* A process that appends a leaf for every byte it gets, and closes the store behind it. */
+static void elsewhere(const struct place *place, int socket)
+{
+	struct store *store;
+	char byte;
+
+	while (read(socket, &byte, 1) == 1) {
+		if (store_open(&place->config, NETWORK, &store, NULL) ||
+		    store_audit_append(store, leaf_of("elsewhere"), NULL, NULL))
+			_exit(1);
+		store_close(store);
+		if (write(socket, &byte, 1) != 1)
+			_exit(1);
+	}
+	_exit(0);
+}
+
+/* ORDER: before this process opens anything, or the child inherits what SQLite knows. */
+static int elsewhere_start(const struct place *place)
+{
+	int ends[2];
+	pid_t child;
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+	child = fork();
+	assert_true(child >= 0);
+	if (!child) {
+		close(ends[0]);
+		elsewhere(place, ends[1]);
+	}
+	close(ends[1]);
+	return ends[0];
+}
+
+static void append_elsewhere(int socket)
+{
+	char byte = 'x';
+
+	assert_int_equal(write(socket, &byte, 1), 1);
+	assert_int_equal(read(socket, &byte, 1), 1);
+}
+
+/*
+ * A process that closes any descriptor of a file loses its POSIX locks, SQLite's among
+ * them: a second handle of this process must not make the first one's log go when a
+ * process elsewhere closes the database.
+ */
+static void test_opened_twice(void **state)
+{
+	struct store *first, *second;
+	uint64_t size, sequenced;
+	struct place place;
+	int socket;
+
+	(void)state;
+	place_make(&place);
+	socket = elsewhere_start(&place);
+	WORKS(store_create(&place.config, NETWORK, NOW, &error));
+	first = store_open_at(&place);
+	WORKS(store_audit_append(first, leaf_of("here"), NULL, &error));
+	second = store_open_at(&place);
+	append_elsewhere(socket);
+	WORKS(store_audit_append(first, leaf_of("here again"), NULL, &error));
+	append_elsewhere(socket);
+	WORKS(store_audit_size(second, &size, &sequenced, &error));
+	assert_int_equal(size, 4);
+	store_close(second);
+	store_close(first);
+	assert_int_equal(raw_number(&place, "SELECT count(*) FROM audit_leaves"), 4);
+	close(socket);
+	assert_true(wait(NULL) > 0);
+}
+
 /* ---------------------------------------------------------------- disk full */
 
 /* Joins until one fails; the others and only they are there. Return: its error. */
@@ -231,7 +305,7 @@ static void test_disk_full(void **state)
 
 	(void)state;
 	if (test_kind != STORE_SQLITE)
-		return;		/* test_read_only is its */
+		return;		/* test_server_full is its */
 	snprintf(path, sizeof(path), "%s/small", test_directory);
 	child = fork();
 	assert_true(child >= 0);
@@ -243,13 +317,12 @@ static void test_disk_full(void **state)
 	assert_true(WIFEXITED(status) && !WEXITSTATUS(status));
 }
 
-/* A database that takes no write: a standby, or one whose disk filled up. */
-static void test_read_only(void **state)
+/* The server says so, by a trigger that says it for it. */
+static void test_server_full(void **state)
 {
 	unsigned int there;
 	struct place place;
 	struct store *store;
-	char sql[300];
 
 	(void)state;
 	if (test_kind != STORE_POSTGRES)
@@ -260,9 +333,8 @@ static void test_read_only(void **state)
 	WORKS(join(store, "many", 1, &error));
 	raw(&place, "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS "
 	    "$$BEGIN RAISE EXCEPTION 'no space' USING ERRCODE = '53100'; END$$");
-	snprintf(sql, sizeof(sql), "CREATE TRIGGER full_disk BEFORE INSERT ON audit_leaves "
-		 "FOR EACH ROW EXECUTE FUNCTION refuse()");
-	raw(&place, sql);
+	raw(&place, "CREATE TRIGGER full_disk BEFORE INSERT ON audit_leaves FOR EACH ROW "
+	    "EXECUTE FUNCTION refuse()");
 	REFUSED(-ENOSPC, join(store, "many", 2, &error));
 	there = check_whole(&place);
 	assert_int_equal(there, 1);
@@ -415,12 +487,15 @@ static int do_session_end(struct store *store, struct ml_error *error)
 	return store_session_end(store, token, LEAF, error);
 }
 
-static int do_admin_remove(struct store *store, struct ml_error *error)
+static int do_owner(struct store *store, struct ml_error *error)
 {
 	struct store_admin admin = { .name = "bob", .role = STORE_OWNER, .password = "$argon" };
-	int r = store_admin_add(store, &admin, LEAF, NULL);
 
-	(void)r;	/* the second time he is there */
+	return store_admin_add(store, &admin, LEAF, error);
+}
+
+static int do_admin_remove(struct store *store, struct ml_error *error)
+{
 	return store_admin_remove(store, "alice", LEAF, error);
 }
 
@@ -441,7 +516,7 @@ static const struct {
 	{ "publish", do_publish }, { "admin", do_admin }, { "admin change", do_admin_change },
 	{ "totp", do_totp }, { "recovery", do_recovery }, { "session", do_session },
 	{ "session rotate", do_session_rotate }, { "session end", do_session_end },
-	{ "admin remove", do_admin_remove }, { "append", do_append },
+	{ "owner", do_owner }, { "admin remove", do_admin_remove }, { "append", do_append },
 };
 
 /* What a backup has, and what it leaves out. */
@@ -500,9 +575,10 @@ static void test_no_log_no_deed(void **state)
 
 const struct CMUnitTest crash_tests[] = {
 	cmocka_unit_test(test_killed_stream),
+	cmocka_unit_test(test_opened_twice),
 	cmocka_unit_test(test_file_limit),
 	cmocka_unit_test(test_disk_full),
-	cmocka_unit_test(test_read_only),
+	cmocka_unit_test(test_server_full),
 	cmocka_unit_test(test_no_log_no_deed),
 };
 const size_t crash_tests_count = COUNT(crash_tests);

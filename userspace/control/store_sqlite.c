@@ -341,16 +341,37 @@ static int check(struct store *store, struct ml_error *error)
 	return r;
 }
 
-/* The file is made here, so that it never has another mode. */
-static int check_file(const char *path, bool create, struct ml_error *error)
+/* Made here, so that it never has another mode. */
+static int make_file(const char *path, struct ml_error *error)
 {
-	int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | (create ? O_CREAT : 0), 0600);
-	int r;
+	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+	if (fd >= 0)
+		close(fd);
+	else if (errno != EEXIST)
+		return ml_error_set(error, -errno, "store %s: cannot make it: %s", path,
+				    strerror(errno));
+	return 0;
+}
+
+/*
+ * By O_PATH: a process that closes a real descriptor of a file loses every POSIX lock
+ * that it has there, and with them SQLite's, whose log then goes under its feet.
+ */
+static int check_file(const char *path, struct ml_error *error)
+{
+	int fd = open(path, O_PATH | O_CLOEXEC | O_NOFOLLOW);
+	struct stat status;
+	int r = 0;
 
 	if (fd < 0)
 		return ml_error_set(error, -errno, "store %s: %s%s", path, strerror(errno),
 				    errno == ENOENT ? ": merlon-control init makes one" : "");
-	r = ml_file_check_private(fd, path, error);
+	if (!fstat(fd, &status) && S_ISLNK(status.st_mode))
+		r = ml_error_set(error, -ELOOP, "store %s: a symbolic link: name the file itself",
+				 path);
+	if (!r)
+		r = ml_file_check_private(fd, path, error);
 	close(fd);
 	return r;
 }
@@ -385,7 +406,9 @@ static int sqlite_open(const char *path, bool create, struct store **ret,
 	struct sqlite *sqlite;
 	int r;
 
-	r = check_file(path, create, error);
+	r = create ? make_file(path, error) : 0;
+	if (!r)
+		r = check_file(path, error);
 	if (r)
 		return r;
 	sqlite = calloc(1, sizeof(*sqlite));
