@@ -22,6 +22,7 @@ struct race {
 	const char *grant;
 	unsigned int base, uses;	/* numbers of nodes: base + 0 … uses - 1 */
 	pthread_barrier_t barrier;
+	bool identical;		/* all are the same join */
 	atomic_uint begun, joined, refused, broken;
 };
 
@@ -39,7 +40,7 @@ static void use_once(struct race *race, struct store *store, unsigned int number
 	snprintf(address, sizeof(address), "10.%u.%u.%u", race->base / USES, number / 250,
 		 number % 250);
 	atomic_fetch_add(&race->begun, 1);
-	r = join(store, race->grant, race->base + number, NULL);
+	r = join(store, race->grant, race->base + (race->identical ? 0 : number), NULL);
 	if (!r)
 		atomic_fetch_add(&race->joined, 1);
 	else if (r == -EDQUOT)
@@ -220,6 +221,35 @@ static void test_uses_for_all(void **state)
 	store_close(store);
 }
 
+/* The same join from everywhere at once: one use, one node, one leaf, one answer for all. */
+static void test_identical(void **state)
+{
+	struct tally tally = { 0 };
+	struct store_grant grant;
+	struct place place;
+	struct store *store;
+	struct race *race;
+
+	(void)state;
+	store_make_new(&place);
+	store = store_open_at(&place);
+	grant_make(store, "key", 25);
+	store_close(store);
+	race = race_new(&place, "key", 0, 240);
+	race->identical = true;
+	race_run(race, UINT_MAX);
+	assert_int_equal(race->joined, 240);
+	store = store_open_at(&place);
+	WORKS(store_audit_read(store, 0, UINT64_MAX, tally_leaf, &tally, &error));
+	WORKS(store_grant_get(store, "key", &grant, &error));
+	assert_int_equal(grant.uses, 24);
+	assert_int_equal(grant.refusals, 0);
+	assert_int_equal(tally.joins, 1);
+	assert_int_equal(tally.addresses, 240);
+	store_free(grant.memory);
+	store_close(store);
+}
+
 /*
  * One of the three is killed: sometimes before the use is taken, sometimes in the middle
  * of that, sometimes behind it. There is one node, one leaf, and none of it is half.
@@ -270,6 +300,7 @@ static void test_killed(void **state)
 const struct CMUnitTest race_tests[] = {
 	cmocka_unit_test(test_thousand),
 	cmocka_unit_test(test_uses_for_all),
+	cmocka_unit_test(test_identical),
 	cmocka_unit_test(test_killed),
 };
 const size_t race_tests_count = COUNT(race_tests);

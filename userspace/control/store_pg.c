@@ -276,6 +276,9 @@ static void pg_close(struct store *store)
 {
 	struct pg *pg = pg_of(store);
 
+	/* The server may notice only later that the connection is gone. */
+	if (pg->office)
+		PQclear(PQexec(pg->connection, "SELECT pg_advisory_unlock_all()"));
 	PQfinish(pg->connection);
 	free(pg);
 }
