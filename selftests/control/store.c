@@ -189,6 +189,7 @@ int main(int argc, char **argv)
 	take(people_tests, people_tests_count);
 	take(race_tests, race_tests_count);
 	take(crash_tests, crash_tests_count);
+	take(deed_tests, deed_tests_count);
 	take(copy_tests, copy_tests_count);
 	take(promise_tests, promise_tests_count);
 	if (test_kind == STORE_POSTGRES)

@@ -76,6 +76,7 @@ double seconds_now(void);
 TESTS(basic_tests);
 TESTS(race_tests);
 TESTS(crash_tests);
+TESTS(deed_tests);
 TESTS(row_tests);
 TESTS(people_tests);
 TESTS(copy_tests);

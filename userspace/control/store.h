@@ -15,11 +15,12 @@
  * is UTF-8 without NUL (-EILSEQ otherwise) and is stored byte by byte; a NULL text or
  * key is -EINVAL. Envelopes are opaque here: who calls has verified them.
  *
- * Errors of every operation, besides its own: -EIO, -ENOSPC, -EBUSY, -EROFS, -ENOMEM,
- * -ECONNRESET and -ECONNABORTED (PostgreSQL), -EUCLEAN: the database holds what Merlon
- * does not write. After -EUCLEAN, or where a disk failed to sync, every further
- * operation on the handle is -EIO: a store that may have forgotten must not
- * acknowledge.
+ * Errors of every operation, besides its own: -EIO, -ENOSPC, -EBUSY, -EROFS, -ENOMEM;
+ * of PostgreSQL -ECONNRESET, -EHOSTDOWN (a lost connection is made anew by the next
+ * operation, which waits for at most 10 seconds) and -ECONNABORTED; -EUCLEAN: the
+ * database holds what Merlon does not write. After -EUCLEAN, or where a disk failed to
+ * sync, every further operation on the handle is -EIO: a store that may have forgotten
+ * must not acknowledge.
  */
 #ifndef MERLON_CONTROL_STORE_H
 #define MERLON_CONTROL_STORE_H
@@ -48,9 +49,11 @@ struct store_config {
 	enum store_kind kind;
 	/*
 	 * SQLite: path of the file; it is made with mode 0600, must belong to root or
-	 * the caller, and nobody else may read it. PostgreSQL: a connection string of
-	 * libpq ("host=… dbname=…"); the database must be UTF-8; everything is in its
-	 * schema "merlon".
+	 * the caller, and nobody else may read it. Beside it are NAME-wal, -shm, -wake
+	 * and -sequencer. A process that has it open must open none of them by itself:
+	 * closing a descriptor would take SQLite's locks away. PostgreSQL: a connection
+	 * string of libpq ("host=… dbname=…"; over a network with sslmode=verify-full);
+	 * the database must be UTF-8; everything is in its schema "merlon".
 	 */
 	const char *target;
 };
@@ -212,7 +215,7 @@ int store_grant_revoke(struct store *store, const char *id, struct ml_bytes leaf
 
 struct store_answer {
 	bool repeated;			/* this very request was answered before, so */
-	struct ml_bytes bytes;
+	struct ml_bytes bytes;		/* where not repeated: the caller's @answer */
 	void *memory;
 };
 

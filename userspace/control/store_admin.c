@@ -49,7 +49,7 @@ static int admin_of(const struct store_cell *cells, struct store_admin *ret,
 int store_admin_get(struct store *store, const char *name, struct store_admin *ret,
 		    struct ml_error *error)
 {
-	struct store_row row;
+	struct store_row row = { 0 };
 	int r;
 
 	r = store_lookup(store, STATEMENT_ADMIN_GET, CELLS(cell_text(name)), &row, error);
@@ -173,7 +173,7 @@ static int admin_change(struct store *store, void *arg, struct ml_error *error)
 	const struct change *change = arg;
 	const struct store_admin_change *what = change->what;
 	struct store_cell name = cell_text(change->name);
-	struct store_row row;
+	struct store_row row = { 0 };
 	int r;
 
 	r = store_one(store, STATEMENT_ADMIN_GET, &name, &row, error);
@@ -241,7 +241,7 @@ int store_admin_remove(struct store *store, const char *name, struct ml_bytes le
 static int totp_accept(struct store *store, void *arg, struct ml_error *error)
 {
 	const struct change *change = arg;
-	struct store_row row;
+	struct store_row row = { 0 };
 	int64_t step;
 	int r;
 

@@ -60,7 +60,7 @@ int store_audit_read(struct store *store, uint64_t from, uint64_t count, store_l
 int store_audit_size(struct store *store, uint64_t *ret_size, uint64_t *ret_sequenced,
 		     struct ml_error *error)
 {
-	struct store_row row;
+	struct store_row row = { 0 };
 	int r;
 
 	r = store_lookup(store, STATEMENT_NETWORK_GET, NULL, &row, error);
@@ -81,7 +81,7 @@ struct office {
 static int office_take(struct store *store, void *arg, struct ml_error *error)
 {
 	struct office *office = arg;
-	struct store_row row;
+	struct store_row row = { 0 };
 	int r;
 
 	r = store_one(store, STATEMENT_SEQUENCER_TAKE, NULL, &row, error);

@@ -87,7 +87,7 @@ static int header_write(struct backup *backup, struct ml_error *error)
 static int header_fill(struct store *store, struct backup *backup, struct ml_error *error)
 {
 	struct store_header *header = &backup->header;
-	struct store_row row;
+	struct store_row row = { 0 };
 	int r;
 
 	memset(header, 0, sizeof(*header));

@@ -163,29 +163,28 @@ int store_do(struct store *store, enum store_statement_id id,
 }
 
 /* The size is in front, so that store_free() can wipe what was in there. */
-struct memory {
-	size_t size;
-	_Alignas(16) uint8_t bytes[];
-};
+#define SIZE_ROOM 16	/* as malloc() aligns */
 
 void *store_alloc(size_t size)
 {
-	struct memory *memory = malloc(sizeof(*memory) + size);
+	uint8_t *memory = size < SIZE_MAX - SIZE_ROOM ? malloc(SIZE_ROOM + size) : NULL;
 
 	if (!memory)
 		return NULL;
-	memory->size = size;
-	return memory->bytes;
+	memcpy(memory, &size, sizeof(size));
+	return memory + SIZE_ROOM;
 }
 
 void store_free(void *bytes)
 {
-	struct memory *memory;
+	uint8_t *memory = bytes;
+	size_t size;
 
 	if (!bytes)
 		return;
-	memory = (struct memory *)((uint8_t *)bytes - offsetof(struct memory, bytes));
-	sodium_memzero(memory->bytes, memory->size);
+	memory -= SIZE_ROOM;
+	memcpy(&size, memory, sizeof(size));
+	sodium_memzero(memory, SIZE_ROOM + size);
 	free(memory);
 }
 
@@ -245,7 +244,7 @@ int store_one(struct store *store, enum store_statement_id id,
 int store_number(struct store *store, enum store_statement_id id,
 		 const struct store_cell *parameters, int64_t *ret, struct ml_error *error)
 {
-	struct store_row row;
+	struct store_row row = { 0 };
 	int r;
 
 	r = store_one(store, id, parameters, &row, error);

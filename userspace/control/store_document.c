@@ -84,7 +84,7 @@ static int document_get(struct store *store, enum store_statement_id one,
 			enum store_statement_id last, const char *what, uint64_t id,
 			struct store_document *ret, struct ml_error *error)
 {
-	struct store_row row;
+	struct store_row row = { 0 };
 	int r;
 
 	r = store_lookup(store, id ? one : last, CELLS(cell_int(id)), &row, error);

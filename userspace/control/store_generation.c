@@ -23,7 +23,7 @@ struct publish {
 static int check_order(struct store *store, const struct store_generation *generation,
 		       struct ml_error *error)
 {
-	struct store_row row;
+	struct store_row row = { 0 };
 	uint64_t epoch, serial;
 	int r;
 
@@ -145,7 +145,7 @@ static int generation_get(struct store *store, enum store_statement_id id,
 			  struct ml_error *error)
 {
 	struct store_generation generation;
-	struct store_row row;
+	struct store_row row = { 0 };
 	int r;
 
 	r = store_lookup(store, id, cells, &row, error);
@@ -241,7 +241,7 @@ struct collect {
 static int collect(struct store *store, void *arg, struct ml_error *error)
 {
 	struct collect *collect = arg;
-	struct store_row row;
+	struct store_row row = { 0 };
 	int r;
 
 	r = store_one(store, STATEMENT_GENERATION_LAST, NULL, &row, error);

@@ -68,7 +68,7 @@ int store_grant_add(struct store *store, const struct store_grant *grant,
 int store_grant_get(struct store *store, const char *id, struct store_grant *ret,
 		    struct ml_error *error)
 {
-	struct store_row row;
+	struct store_row row = { 0 };
 	int r;
 
 	r = store_lookup(store, STATEMENT_GRANT_GET, CELLS(cell_text(id)), &row, error);
@@ -107,7 +107,7 @@ int store_grant_each(struct store *store, store_grant_fn each, void *arg,
 static int grant_revoke(struct store *store, void *arg, struct ml_error *error)
 {
 	const struct change *change = arg;
-	struct store_row row;
+	struct store_row row = { 0 };
 	uint64_t rows = 0;
 	int r;
 
@@ -152,7 +152,7 @@ struct consume {
 static int answered_before(struct store *store, struct consume *consume,
 			   struct ml_error *error)
 {
-	struct store_row row;
+	struct store_row row = { 0 };
 	int r;
 
 	r = store_one(store, STATEMENT_JOIN_GET, CELLS(cell_blob(consume->digest, 32)), &row,
@@ -168,7 +168,7 @@ static int answered_before(struct store *store, struct consume *consume,
 /* Why there was no use to be had, which is counted. */
 static int refuse(struct store *store, struct consume *consume, struct ml_error *error)
 {
-	struct store_row row;
+	struct store_row row = { 0 };
 	int r;
 
 	r = store_one(store, STATEMENT_GRANT_REFUSE, CELLS(cell_text(consume->node->grant)),

@@ -57,7 +57,7 @@ static int no_node(struct ml_error *error)
 static int node_get(struct store *store, enum store_statement_id id, struct store_cell by,
 		    struct store_node *ret, struct ml_error *error)
 {
-	struct store_row row;
+	struct store_row row = { 0 };
 	int r;
 
 	r = store_lookup(store, id, &by, &row, error);
@@ -129,7 +129,7 @@ struct change {
 static int change(struct store *store, void *arg, struct ml_error *error)
 {
 	const struct change *change = arg;
-	struct store_row row;
+	struct store_row row = { 0 };
 	uint64_t rows = 0;
 	int r;
 

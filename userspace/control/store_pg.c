@@ -185,7 +185,8 @@ static int reconnect(struct pg *pg, struct ml_error *error)
 	r = store_pg_session(pg->connection, error);
 	if (!r)
 		r = store_pg_check(&pg->store, error);
-	return r;
+	/* Nobody there: to try again at once would only hold the caller up. */
+	return r == -ECONNRESET ? -EHOSTDOWN : r;
 }
 
 static int begin(struct store *store, enum store_mode mode, struct ml_error *error)

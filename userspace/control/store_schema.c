@@ -161,7 +161,7 @@ static int check_version(int version, struct ml_error *error)
 
 static int open_look(struct store *store, void *arg, struct ml_error *error)
 {
-	struct store_row row;
+	struct store_row row = { 0 };
 	int version, r;
 
 	(void)arg;

@@ -49,7 +49,7 @@ int store_session_start(struct store *store, const uint8_t digest[static 32],
 int store_session_get(struct store *store, const uint8_t digest[static 32], int64_t now,
 		      struct store_session *ret, struct ml_error *error)
 {
-	struct store_row row;
+	struct store_row row = { 0 };
 	int role = 0, r;
 
 	r = store_lookup(store, STATEMENT_SESSION_GET,
@@ -129,7 +129,7 @@ struct failure {
 static int failure_load(struct store *store, const char *who, struct store_cell cells[3],
 			struct ml_error *error)
 {
-	struct store_row row;
+	struct store_row row = { 0 };
 	int i, r;
 
 	r = store_one(store, STATEMENT_FAILURE_GET, CELLS(cell_text(who)), &row, error);

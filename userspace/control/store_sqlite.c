@@ -262,7 +262,7 @@ static int pragma(struct sqlite *sqlite, const char *sql, long *ret, struct ml_e
 static int version(struct store *store, int *ret, struct ml_error *error)
 {
 	struct sqlite *sqlite = sqlite_of(store);
-	long application, found, tables;
+	long application = 0, found = 0, tables = 0;
 	int r;
 
 	r = pragma(sqlite, "PRAGMA application_id", &application, error);
@@ -325,7 +325,7 @@ static int configure(struct sqlite *sqlite, struct ml_error *error)
 static int check(struct store *store, struct ml_error *error)
 {
 	struct sqlite *sqlite = sqlite_of(store);
-	long synchronous, keys, wal;
+	long synchronous = -1, keys = -1, wal = -1;
 	int r;
 
 	r = pragma(sqlite, "PRAGMA synchronous", &synchronous, error);
