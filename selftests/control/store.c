@@ -182,6 +182,7 @@ int main(int argc, char **argv)
 	test_server = argv[3];
 	if (argc > 4)
 		cmocka_set_test_filter(argv[4]);
+	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (ml_keys_setup(NULL))
 		return 2;
 	take(basic_tests, basic_tests_count);

@@ -262,14 +262,17 @@ static void write_line(const char *path, const char *text)
 /* A small disk that nobody else sees. */
 static void mount_small(const char *path)
 {
-	uid_t user = geteuid();
+	unsigned int user = geteuid(), group = getegid();
 	char map[32];
 
 	if (unshare(user ? CLONE_NEWUSER | CLONE_NEWNS : CLONE_NEWNS))
 		fail_msg("unshare: %s", strerror(errno));
 	if (user) {
-		snprintf(map, sizeof(map), "0 %u 1", (unsigned int)user);
+		snprintf(map, sizeof(map), "0 %u 1", user);
 		write_line("/proc/self/uid_map", map);
+		snprintf(map, sizeof(map), "0 %u 1", group);
+		write_line("/proc/self/setgroups", "deny");
+		write_line("/proc/self/gid_map", map);
 	}
 	mkdir(path, 0700);
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||

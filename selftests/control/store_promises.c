@@ -271,6 +271,48 @@ static void test_lost_connection(void **state)
 	store_close(store);
 }
 
+/* Ends the connection that waits in a commit. */
+static void end_committer(const struct place *place)
+{
+	while (raw_number(place, "SELECT count(pg_terminate_backend(pid)) FROM "
+			  "pg_stat_activity WHERE datname = current_database() AND "
+			  "wait_event = 'PgSleep'") < 1)
+		usleep(20000);
+	_exit(0);
+}
+
+/*
+ * The connection is lost while it commits, which a trigger makes slow: the caller is told
+ * that nobody knows, not that it failed, and that it may repeat it.
+ */
+static void test_lost_commit(void **state)
+{
+	struct place place;
+	struct store *store;
+	int status;
+	pid_t child;
+
+	(void)state;
+	store_make_new(&place);
+	store = store_open_at(&place);
+	grant_make(store, "g", 9);
+	raw(&place, "CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS "
+	    "$$BEGIN PERFORM pg_sleep(60); RETURN NULL; END$$");
+	raw(&place, "CREATE CONSTRAINT TRIGGER slow AFTER INSERT ON joins DEFERRABLE INITIALLY "
+	    "DEFERRED FOR EACH ROW EXECUTE FUNCTION wait()");
+	child = fork();
+	assert_true(child >= 0);
+	if (!child)
+		end_committer(&place);
+	REFUSED(-ECONNABORTED, join(store, "g", 1, &error));
+	waitpid(child, &status, 0);
+	assert_true(WIFEXITED(status) && !WEXITSTATUS(status));
+	raw(&place, "DROP TRIGGER slow ON joins");
+	WORKS(join(store, "g", 1, &error));
+	assert_int_equal(raw_number(&place, "SELECT uses FROM grants"), 8);
+	store_close(store);
+}
+
 /* What streams the log of this server away, as a standby does. */
 static pid_t standby_start(const char *name, const char *synchronous)
 {
@@ -320,7 +362,7 @@ static void test_asynchronous_standby(void **state)
 	(void)state;
 	store_make_new(&place);
 	open = store_open_at(&place);
-	standby = standby_start("slow", "--verbose");
+	standby = standby_start("slow", "--no-sync");
 	wait_for("SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'", 1);
 	REFUSED(-ENOTSUP, store_open(&place.config, NETWORK, &store, &error));
 	REFUSED(-ENOTSUP, store_check(open, &error));
@@ -346,7 +388,7 @@ static void test_blind_role(void **state)
 	assert_non_null(user);
 	memcpy(user, "user=blind ", 11);
 	store_close(store_open_at(&place));
-	standby = standby_start("hidden", "--verbose");
+	standby = standby_start("hidden", "--no-sync");
 	wait_for("SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'", 1);
 	REFUSED(-EPERM, store_open(&place.config, NETWORK, &store, &error));
 	standby_end(standby);
@@ -379,6 +421,7 @@ static void test_synchronous_standby(void **state)
 const struct CMUnitTest server_tests[] = {
 	cmocka_unit_test(test_not_synced),
 	cmocka_unit_test(test_lost_connection),
+	cmocka_unit_test(test_lost_commit),
 	cmocka_unit_test(test_asynchronous_standby),
 	cmocka_unit_test(test_blind_role),
 	cmocka_unit_test(test_synchronous_standby),

@@ -292,7 +292,7 @@ static void test_killed(void **state)
 
 	(void)state;
 	store_make_new(&place);
-	for (round = 1; round <= 10; round++)
+	for (round = 1; round <= 7; round++)
 		kill_round(&place, round, 48, round % 5);
 	kill_round(&place, round, USES, 300);
 }
