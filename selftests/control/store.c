@@ -48,8 +48,6 @@ static void test_foreign_files(void **state)
 	char link[600];
 
 	(void)state;
-	if (test_kind != STORE_SQLITE)
-		return;
 	store_make_new(&place);
 	assert_int_equal(chmod(place.target, 0640), 0);
 	REFUSED(-EACCES, store_open(&place.config, NULL, &store, &error));
@@ -148,11 +146,15 @@ static void test_grant_refusals(void **state)
 
 const struct CMUnitTest basic_tests[] = {
 	cmocka_unit_test(test_create_and_open),
-	cmocka_unit_test(test_foreign_files),
 	cmocka_unit_test(test_grant),
 	cmocka_unit_test(test_grant_refusals),
 };
 const size_t basic_tests_count = COUNT(basic_tests);
+
+const struct CMUnitTest file_tests[] = {
+	cmocka_unit_test(test_foreign_files),
+};
+const size_t file_tests_count = COUNT(file_tests);
 
 static struct CMUnitTest all[64];
 static size_t all_count;
@@ -193,8 +195,13 @@ int main(int argc, char **argv)
 	take(deed_tests, deed_tests_count);
 	take(copy_tests, copy_tests_count);
 	take(promise_tests, promise_tests_count);
-	if (test_kind == STORE_POSTGRES)
+	if (test_kind == STORE_SQLITE) {
+		take(file_tests, file_tests_count);
+		take(disk_tests, disk_tests_count);
+	} else {
+		take(server_disk_tests, server_disk_tests_count);
 		take(server_tests, server_tests_count);
+	}
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return _cmocka_run_group_tests("store", all, all_count, NULL, NULL);
 }

@@ -230,8 +230,6 @@ static void test_file_limit(void **state)
 	int r;
 
 	(void)state;
-	if (test_kind != STORE_SQLITE)
-		return;		/* its server's files are not ours to limit */
 	store_make_new(&place);
 	store = store_open_at(&place);
 	grant_make(store, "many", 100000);
@@ -307,8 +305,6 @@ static void test_disk_full(void **state)
 	pid_t child;
 
 	(void)state;
-	if (test_kind != STORE_SQLITE)
-		return;		/* test_server_full is its */
 	snprintf(path, sizeof(path), "%s/small", test_directory);
 	child = fork();
 	assert_true(child >= 0);
@@ -328,8 +324,6 @@ static void test_server_full(void **state)
 	struct store *store;
 
 	(void)state;
-	if (test_kind != STORE_POSTGRES)
-		return;
 	store_make_new(&place);
 	store = store_open_at(&place);
 	grant_make(store, "many", 100000);
@@ -350,8 +344,16 @@ static void test_server_full(void **state)
 const struct CMUnitTest crash_tests[] = {
 	cmocka_unit_test(test_killed_stream),
 	cmocka_unit_test(test_opened_twice),
-	cmocka_unit_test(test_file_limit),
-	cmocka_unit_test(test_disk_full),
-	cmocka_unit_test(test_server_full),
 };
 const size_t crash_tests_count = COUNT(crash_tests);
+
+const struct CMUnitTest disk_tests[] = {
+	cmocka_unit_test(test_file_limit),
+	cmocka_unit_test(test_disk_full),
+};
+const size_t disk_tests_count = COUNT(disk_tests);
+
+const struct CMUnitTest server_disk_tests[] = {
+	cmocka_unit_test(test_server_full),
+};
+const size_t server_disk_tests_count = COUNT(server_disk_tests);

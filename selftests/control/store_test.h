@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the tests of the store share. All of them run against both databases. */
+/* What the tests of the store share. */
 #ifndef STORE_TEST_H
 #define STORE_TEST_H
 
@@ -81,6 +81,10 @@ TESTS(row_tests);
 TESTS(people_tests);
 TESTS(copy_tests);
 TESTS(promise_tests);
+/* Of one database only: files, or a server. */
+TESTS(file_tests);
+TESTS(disk_tests);
+TESTS(server_disk_tests);
 TESTS(server_tests);
 extern const char *test_server;
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
