@@ -156,7 +156,8 @@ static int bind(sqlite3_stmt *statement, int place, const struct store_cell *cel
 	}
 }
 
-static void fetch(sqlite3_stmt *statement, int column, char type, struct store_cell *cell)
+/* False: SQLite has no memory for a text. (A blob of no bytes has no data either.) */
+static bool fetch(sqlite3_stmt *statement, int column, char type, struct store_cell *cell)
 {
 	*cell = (struct store_cell){ .type = type };
 	if (sqlite3_column_type(statement, column) == SQLITE_NULL)
@@ -169,6 +170,7 @@ static void fetch(sqlite3_stmt *statement, int column, char type, struct store_c
 		cell->bytes.data = sqlite3_column_blob(statement, column);
 	if (cell->type && type != 'i')
 		cell->bytes.length = sqlite3_column_bytes(statement, column);
+	return cell->type != 't' || cell->bytes.data;
 }
 
 static int step(struct sqlite *sqlite, enum store_statement_id id, store_row_fn row,
@@ -180,9 +182,10 @@ static int step(struct sqlite *sqlite, enum store_statement_id id, store_row_fn 
 	int i, code, r = 0;
 
 	while (!r && (code = sqlite3_step(statement)) == SQLITE_ROW) {
-		for (i = 0; columns[i]; i++)
-			fetch(statement, i, columns[i], &cells[i]);
-		if (row)
+		for (i = 0; !r && columns[i]; i++)
+			if (!fetch(statement, i, columns[i], &cells[i]))
+				r = store_no_memory(error);
+		if (!r && row)
 			r = row(arg, cells);
 	}
 	if (!r && code != SQLITE_DONE)
