@@ -8,8 +8,8 @@
 
 #include <sodium.h>
 
-static void merkle_node(const struct ml_merkle_hash *left,
-			const struct ml_merkle_hash *right, struct ml_merkle_hash *ret)
+void ml_merkle_join(const struct ml_merkle_hash *left, const struct ml_merkle_hash *right,
+		    struct ml_merkle_hash *ret)
 {
 	uint8_t input[1 + 2 * ML_MERKLE_HASH];
 
@@ -37,7 +37,7 @@ void ml_merkle_add(struct ml_merkle *merkle, const struct ml_merkle_hash *leaf)
 	unsigned int level;
 
 	for (level = 0; merkle->count >> level & 1; level++)
-		merkle_node(&merkle->peaks[level], &carry, &carry);
+		ml_merkle_join(&merkle->peaks[level], &carry, &carry);
 	merkle->peaks[level] = carry;
 	merkle->count++;
 }
@@ -55,7 +55,7 @@ void ml_merkle_root(const struct ml_merkle *merkle, struct ml_merkle_hash *ret)
 	root = merkle->peaks[level];
 	while (++level < 64)
 		if (merkle->count >> level & 1)
-			merkle_node(&merkle->peaks[level], &root, &root);
+			ml_merkle_join(&merkle->peaks[level], &root, &root);
 	*ret = root;
 }
 
@@ -80,7 +80,7 @@ static void level_fill(const struct ml_merkle_hash *below, uint64_t width,
 	uint64_t i;
 
 	for (i = 0; i < width / 2; i++)
-		merkle_node(&below[2 * i], &below[2 * i + 1], &above[i]);
+		ml_merkle_join(&below[2 * i], &below[2 * i + 1], &above[i]);
 	if (width % 2)
 		above[i] = below[width - 1];
 }
@@ -157,13 +157,13 @@ static bool merkle_climb(struct ml_merkle_hash *hash, uint64_t index, uint64_t l
 		if (!last)
 			return false;
 		if (index % 2 || index == last) {
-			merkle_node(&proof[i], hash, hash);
+			ml_merkle_join(&proof[i], hash, hash);
 			while (index && !(index % 2)) {
 				index /= 2;
 				last /= 2;
 			}
 		} else {
-			merkle_node(hash, &proof[i], hash);
+			ml_merkle_join(hash, &proof[i], hash);
 		}
 		index /= 2;
 		last /= 2;
