@@ -25,7 +25,7 @@
 
 #define ML_AUDIT_LEAF_MAX	32768	/* bytes of an entry */
 #define ML_AUDIT_TYPE_MAX	32	/* bytes of "event_type": a-z, '_' and '.' */
-#define ML_AUDIT_TIME_TEXT	28	/* "2026-01-31T12:00:00.000000Z" and NUL */
+#define ML_AUDIT_TIME_TEXT	40	/* room for "2026-01-31T12:00:00.000000Z" */
 #define ML_AUDIT_TYPE_PRUNE	"log.prune"	/* details: "minimum", the first entry that stays */
 
 struct ml_audit_entry {
