@@ -54,17 +54,16 @@ static int plan(struct audit_log *log, struct ml_tiles *tiles, int64_t before,
 {
 	uint64_t whole = audit_log_size(log) / ML_TILE_WIDTH, index;
 	struct ml_tile_bundle bundle = { 0 };
-	bool there = false, old = true;
+	bool old = true;
 	int r = 0;
 
 	for (index = 0; index < whole; index++) {
 		r = ml_tiles_bundle(tiles, index, &bundle, error);
 		/* Pruned before. */
-		if (r == -ENOENT && !there) {
+		if (r == -ENOENT) {
 			r = 0;
 			continue;
 		}
-		there = true;
 		if (!r)
 			r = bundle_is_old(&bundle, before, &old, error);
 		if (r || !old)
@@ -138,7 +137,6 @@ static int announced(struct audit_log *log, uint64_t event, uint64_t *ret,
 	return r;
 }
 
-/* From the first on: what a crash leaves is again a log whose beginning is missing. */
 static int remove_bundles(struct audit_log *log, uint64_t minimum, struct ml_error *error)
 {
 	char path[ML_TILE_PATH], parts[ML_TILE_PATH + 8];

@@ -41,7 +41,8 @@ static char *escape_delete(char *text, size_t *length)
 
 char *ml_audit_dump(const json_t *json, size_t *ret_length)
 {
-	char *text = json_dumps(json, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENSURE_ASCII);
+	char *text = json_dumps(json, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENSURE_ASCII |
+					 JSON_ENCODE_ANY);
 	size_t length;
 
 	if (!text)

@@ -22,6 +22,7 @@
 
 #include "bundle.h"
 #include "error.h"
+#include "tiles.h"
 
 #define ML_AUDIT_LEAF_MAX	32768	/* bytes of an entry */
 #define ML_AUDIT_TYPE_MAX	32	/* bytes of "event_type": a-z, '_' and '.' */
@@ -46,7 +47,20 @@ int ml_audit_entry_parse(struct ml_bytes bytes, struct ml_audit_entry *ret,
 			 struct ml_error *error);
 void ml_audit_entry_clean(struct ml_audit_entry *entry);
 
-/* The text of an entry's JSON; malloc()ed, NULL: no memory. */
+/**
+ * ml_audit_verify - is this the audit log with @root? (ml_tiles_verify())
+ * @entry: is given each entry that is there, in order; what it returns, if not 0,
+ *	ends the walk. NULL: nobody
+ *
+ * Moreover every entry must be one, and entries may be missing only where one of
+ * those that are left says that they were pruned.
+ */
+int ml_audit_verify(struct ml_tiles *tiles, const struct ml_merkle_hash *root,
+		    int (*entry)(void *arg, uint64_t index, const struct ml_audit_entry *entry,
+				 struct ml_error *error),
+		    void *arg, struct ml_tiles_verdict *ret, struct ml_error *error);
+
+/* The text of an entry's JSON, or of a value of it; malloc()ed, NULL: no memory. */
 char *ml_audit_dump(const json_t *json, size_t *ret_length);
 
 /* Of @text at most @limit bytes, whatever is in it; NULL is "". NULL: no memory. */

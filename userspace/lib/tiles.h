@@ -122,7 +122,7 @@ int ml_tile_bundle_split(const uint8_t *data, size_t length, unsigned int width,
 /* --------------------------------------------------------------- verifying */
 
 struct ml_tiles_verdict {
-	uint64_t first;		/* the entries before it are not there any more */
+	uint64_t first;		/* from here on every entry is there: 0 unless some were pruned */
 	uint64_t beyond;	/* files that are not below the checkpoint yet */
 };
 
@@ -135,8 +135,8 @@ struct ml_tiles_verdict {
  * entries, and the whole with @root; then every other file of the directory with
  * what it should be. One bundle is in memory at a time.
  *
- * Return: 0; -EBADMSG: something does not fit, @error names the file; -ENOENT: a
- * file is missing (entries may be, from the first on); or an errno of reading.
+ * Return: 0, also where entries are missing: @ret says; -EBADMSG: something does
+ * not fit, @error names the file; -ENOENT: a tile is missing; or an errno of reading.
  */
 int ml_tiles_verify(struct ml_tiles *tiles, const struct ml_merkle_hash *root,
 		    int (*entry)(void *arg, uint64_t index, struct ml_bytes bytes,

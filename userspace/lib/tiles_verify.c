@@ -74,16 +74,16 @@ static int compare_entries(struct walk *walk, const struct ml_merkle_hash *hashe
 	return r;
 }
 
-/* Entries may be missing from the first on: pruned. Nowhere else. */
+/* Whether entries may be missing is the caller's to judge. */
 static int take_bundle(struct walk *walk, uint64_t index, const struct ml_merkle_hash *hashes,
 		       struct ml_error *error)
 {
-	uint64_t first = index * ML_TILE_WIDTH;
 	int r;
 
 	r = ml_tiles_bundle(walk->tiles, index, &walk->bundle, error);
-	if (r == -ENOENT && walk->verdict.first == first) {
-		walk->verdict.first += ml_tile_width(ml_tiles_size(walk->tiles), 0, index);
+	if (r == -ENOENT) {
+		walk->verdict.first = index * ML_TILE_WIDTH +
+				      ml_tile_width(ml_tiles_size(walk->tiles), 0, index);
 		return 0;
 	}
 	return r ? r : compare_entries(walk, hashes, error);
