@@ -4,14 +4,16 @@
 lib_src := $(wildcard userspace/lib/*.c) $(wildcard kmod/classifier/*.c)
 cli_src := $(wildcard userspace/cli/*.c)
 agent_src := $(wildcard userspace/agent/*.c)
+audit_src := $(wildcard userspace/control/audit*.c)
 unit_src := $(wildcard selftests/unit/*.c)
 tool_src := $(wildcard selftests/tools/*.c)
 fuzz_src := $(wildcard selftests/fuzz/*.c)
 
 obj = $(patsubst %.c,$(O)/obj/%.o,$(1))
-all_src := $(lib_src) $(cli_src) $(agent_src) $(unit_src) $(tool_src) $(fuzz_src)
+all_src := $(lib_src) $(cli_src) $(agent_src) $(audit_src) $(unit_src) $(tool_src) $(fuzz_src)
 
 lib_a := $(O)/libmerlon.a
+audit_a := $(O)/libaudit.a
 libs := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 unit_bin := $(patsubst selftests/unit/%.c,$(O)/unit/%,$(unit_src))
 tool_bin := $(patsubst selftests/tools/%.c,$(O)/tools/%,$(tool_src))
@@ -34,6 +36,10 @@ $(lib_a): $(call obj,$(lib_src))
 	@rm -f $@
 	@ar rcs $@ $^
 
+$(audit_a): $(call obj,$(audit_src))
+	@rm -f $@
+	@ar rcs $@ $^
+
 $(O)/merlon: $(call obj,$(cli_src)) $(lib_a)
 	@echo "  LD      $(SAN) $@"
 	@$(CC) $(CFLAGS) $(LINKOPT) -o $@ $^ $(libs)
@@ -43,6 +49,11 @@ $(O)/merlond: $(call obj,$(agent_src)) $(lib_a)
 	@$(CC) $(CFLAGS) $(LINKOPT) -o $@ $^ $(libs)
 
 $(O)/unit/%: $(O)/obj/selftests/unit/%.o $(lib_a)
+	@mkdir -p $(@D)
+	@$(CC) $(CFLAGS) $(LINKOPT) -o $@ $^ $(libs) -lcmocka
+
+# Of the control server, its audit log alone.
+$(O)/unit/test_audit%: $(O)/obj/selftests/unit/test_audit%.o $(audit_a) $(lib_a)
 	@mkdir -p $(@D)
 	@$(CC) $(CFLAGS) $(LINKOPT) -o $@ $^ $(libs) -lcmocka
 

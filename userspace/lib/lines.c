@@ -5,6 +5,8 @@
 
 #include <sodium.h>
 
+#include "base64.h"
+
 bool ml_line_take(struct ml_bytes *rest, struct ml_bytes *ret)
 {
 	const uint8_t *newline = rest->length ? memchr(rest->data, '\n', rest->length) : NULL;
@@ -40,9 +42,8 @@ bool ml_hash_parse(struct ml_bytes text, struct ml_merkle_hash *ret)
 	struct ml_merkle_hash hash;
 	size_t length;
 
-	if (sodium_base642bin(hash.bytes, sizeof(hash.bytes), (const char *)text.data, text.length,
-			      NULL, &length, NULL, sodium_base64_VARIANT_ORIGINAL) ||
-	    length != sizeof(hash.bytes))
+	if (!ml_base64_decode((const char *)text.data, text.length, hash.bytes,
+			      sizeof(hash.bytes), &length) || length != sizeof(hash.bytes))
 		return false;
 	*ret = hash;
 	return true;

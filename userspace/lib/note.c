@@ -10,6 +10,7 @@
 
 #include <sodium.h>
 
+#include "base64.h"
 #include "utf8.h"
 
 #define DASH		"\xe2\x80\x94 "		/* U+2014, space */
@@ -85,8 +86,7 @@ static int take_signature(const char *text, size_t length, struct ml_note_signat
 	uint32_t id;
 	size_t n;
 
-	if (sodium_base642bin(bytes, sizeof(bytes), text, length, NULL, &n, NULL,
-			      sodium_base64_VARIANT_ORIGINAL) || n <= ID_BYTES)
+	if (!ml_base64_decode(text, length, bytes, sizeof(bytes), &n) || n <= ID_BYTES)
 		return malformed(error, "a signature is not base64, or too short or long");
 	memcpy(&id, bytes, sizeof(id));
 	ret->id = be32toh(id);

@@ -10,6 +10,8 @@
 
 #include <sodium.h>
 
+#include "base64.h"
+
 #define KEY_BYTES	33	/* the type's byte, and the key */
 
 /* Names are shown to people and stand in log lines: printable ASCII alone. */
@@ -77,8 +79,7 @@ static bool parse_bytes(const char *text, enum ml_note_type *ret_type,
 	uint8_t bytes[KEY_BYTES];
 	size_t length;
 
-	if (sodium_base642bin(bytes, sizeof(bytes), text, strlen(text), NULL, &length, NULL,
-			      sodium_base64_VARIANT_ORIGINAL) || length != sizeof(bytes) ||
+	if (!ml_base64_decode(text, strlen(text), bytes, sizeof(bytes), &length) || length != sizeof(bytes) ||
 	    (bytes[0] != ML_NOTE_ED25519 && bytes[0] != ML_NOTE_COSIGNATURE) ||
 	    !crypto_core_ed25519_is_valid_point(bytes + 1))
 		return false;
