@@ -26,6 +26,9 @@ _merlon_options() {
 	'key generate') echo '--output --no-passphrase --passphrase-fd --passphrase-file --json --help' ;;
 	'key show') echo '--json --help' ;;
 	'trust init') echo '--network --node --key --trust --replace --json --help' ;;
+	'audit verify') echo '--key --cosigner --checkpoint --json --help' ;;
+	'audit show') echo '--key --cosigner --since --until --type --actor --last --json --help' ;;
+	'audit prove') echo '--key --cosigner --from --json --help' ;;
 	'completion') echo '--json --help' ;;
 	'version') echo '--json --help' ;;
 	'help') echo '--json --help' ;;
@@ -34,10 +37,11 @@ _merlon_options() {
 
 _merlon_words() {
 	case $1 in
-	'') echo 'adopt status rules explain drops leaks apply arm disarm policy key trust completion version help' ;;
+	'') echo 'adopt status rules explain drops leaks apply arm disarm policy key trust audit completion version help' ;;
 	'policy') echo 'check test compile sign renew verify show diff' ;;
 	'key') echo 'generate show' ;;
 	'trust') echo 'init' ;;
+	'audit') echo 'verify show prove' ;;
 	esac
 }
 
@@ -75,6 +79,10 @@ _merlon_argument() {
 	'key generate --passphrase-fd') echo none ;;
 	'trust init --trust' | 'trust init -t') echo file ;;
 	'trust init --network' | 'trust init --node' | 'trust init -n' | 'trust init --key' | 'trust init -k') echo none ;;
+	'audit verify --key' | 'audit verify -k' | 'audit verify --cosigner' | 'audit verify --checkpoint') echo file ;;
+	'audit show --key' | 'audit show -k' | 'audit show --cosigner') echo file ;;
+	'audit show --since' | 'audit show -s' | 'audit show --until' | 'audit show -u' | 'audit show --type' | 'audit show -t' | 'audit show --actor' | 'audit show -a' | 'audit show --last' | 'audit show -n') echo none ;;
+	'audit prove --key' | 'audit prove -k' | 'audit prove --cosigner' | 'audit prove --from' | 'audit prove -f') echo file ;;
 	*) return 1 ;;
 	esac
 }

@@ -57,6 +57,10 @@ $(O)/unit/test_audit%: $(O)/obj/selftests/unit/test_audit%.o $(audit_a) $(lib_a)
 	@mkdir -p $(@D)
 	@$(CC) $(CFLAGS) $(LINKOPT) -o $@ $^ $(libs) -lcmocka
 
+$(O)/tools/mkaudit: $(O)/obj/selftests/tools/mkaudit.o $(audit_a) $(lib_a)
+	@mkdir -p $(@D)
+	@$(CC) $(CFLAGS) $(LINKOPT) -o $@ $^ $(libs)
+
 $(O)/tools/%: $(O)/obj/selftests/tools/%.o $(lib_a)
 	@mkdir -p $(@D)
 	@$(CC) $(CFLAGS) $(LINKOPT) -o $@ $^ $(libs) -lpcap

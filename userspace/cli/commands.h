@@ -5,7 +5,8 @@
 
 #include "cli.h"
 
-extern const struct cli_command cli_adopt, cli_apply, cli_arm, cli_completion,
+extern const struct cli_command cli_adopt, cli_apply, cli_arm, cli_audit_prove,
+	cli_audit_show, cli_audit_verify, cli_completion,
 	cli_disarm, cli_drops, cli_explain, cli_help, cli_key_generate,
 	cli_key_show, cli_leaks, cli_policy_check, cli_policy_compile, cli_policy_diff,
 	cli_policy_renew, cli_policy_show, cli_policy_sign, cli_policy_test,

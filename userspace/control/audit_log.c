@@ -312,14 +312,34 @@ static int cosigned_write(struct audit_log *log, const char *text, struct ml_err
 	return r ? r : audit_files_sync(&log->files, error);
 }
 
+/* The log's note with @line, and no other of @cosigner. */
+static int cosigned_put(const struct audit_log *log, const struct ml_note_key *cosigner,
+			const char *line, char **ret, struct ml_error *error)
+{
+	struct ml_bytes bytes = { (const uint8_t *)log->note, strlen(log->note) };
+	struct ml_note note;
+	char *before;
+	int r;
+
+	r = ml_note_parse(bytes, &note, error);
+	if (!r)
+		r = ml_note_without(&note, cosigner, &before, error);
+	if (r)
+		return r;
+	r = asprintf(ret, "%s%s", before, line);
+	free(before);
+	return r < 0 ? no_memory(error) : 0;
+}
+
 int audit_log_cosigned(struct audit_log *log, const struct ml_note_key *cosigner,
 		       const char *line, struct ml_error *error)
 {
-	char *text;
+	char *text = NULL;
 	int r;
 
-	if (asprintf(&text, "%s%s", log->note, line) < 0)
-		return no_memory(error);
+	r = cosigned_put(log, cosigner, line, &text, error);
+	if (r)
+		return r;
 	r = cosigned_check(text, log, cosigner, error);
 	if (!r)
 		r = cosigned_write(log, text, error);

@@ -22,7 +22,7 @@
 #include "keys.h"
 
 /* Leaves that one call may bring: what a crash can leave behind is looked for so far. */
-#define AUDIT_LOG_BATCH		65536
+#define AUDIT_LOG_BATCH		4096
 
 /* Entries are kept so long at least, whatever the configuration says. */
 #define AUDIT_LOG_DAYS		365
@@ -81,7 +81,7 @@ int audit_log_request(struct audit_log *log, uint64_t old, char **ret, struct ml
 
 /**
  * audit_log_cosigned - add the cosigner's signature line to the checkpoint
- * @line: as the cosigner gave it
+ * @line: as the cosigner gave it; takes the place of one that it gave before
  *
  * Return: 0; -EKEYREJECTED, -EBADMSG: not @cosigner's, or not of this checkpoint:
  * it may be of the one before; or the errno of writing.

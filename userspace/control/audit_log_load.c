@@ -16,6 +16,9 @@
 
 #include "file.h"
 
+/* A batch completes at most this many tiles of level 0: at level 1 it may complete one. */
+_Static_assert(AUDIT_LOG_BATCH / ML_TILE_WIDTH <= ML_TILE_WIDTH, "what cut_level() looks for");
+
 /* ----------------------------------------------------------------- cutting */
 
 /* Those that are wider than @width. Returns how many. */
@@ -49,7 +52,7 @@ static int cut_level(struct audit_log *log, uint64_t size, int level, struct ml_
 {
 	unsigned int shift = level > 0 ? 8 * (unsigned int)level : 0;
 	uint64_t first = (size >> shift) / ML_TILE_WIDTH, i;
-	uint64_t span = (AUDIT_LOG_BATCH >> (shift < 16 ? shift : 16)) / ML_TILE_WIDTH + 2;
+	uint64_t span = level > 0 ? 2 : AUDIT_LOG_BATCH / ML_TILE_WIDTH + 2;
 	int count = 0, r;
 
 	/* A crash may also have come before the parts of what is whole were removed. */

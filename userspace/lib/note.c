@@ -294,3 +294,27 @@ int ml_note_sign(const struct ml_note_key *key, const struct ml_secret_key *secr
 	*ret = line;
 	return 0;
 }
+
+int ml_note_without(const struct ml_note *note, const struct ml_note_key *key, char **ret,
+		    struct ml_error *error)
+{
+	const char *line, *end;
+	size_t at, i;
+	char *text;
+
+	text = strdup((const char *)note->text.data);
+	if (!text)
+		return ml_error_set(error, -ENOMEM, "signed note: out of memory");
+	at = note->text.length + 1;
+	for (i = 0; i < note->count; i++) {
+		line = (const char *)note->signatures[i].name.data - DASH_BYTES;
+		end = strchr(line, '\n') + 1;
+		if (is_of(&note->signatures[i], key))
+			continue;
+		memcpy(text + at, line, (size_t)(end - line));
+		at += (size_t)(end - line);
+	}
+	text[at] = '\0';
+	*ret = text;
+	return 0;
+}

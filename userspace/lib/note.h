@@ -106,4 +106,14 @@ int ml_note_verify(const struct ml_note *note, const struct ml_note_key *key,
 int ml_note_sign(const struct ml_note_key *key, const struct ml_secret_key *secret,
 		 struct ml_bytes text, int64_t time, char **ret, struct ml_error *error);
 
+/**
+ * ml_note_without - the note without @key's signatures, if it has any
+ * @note: as parsed, from NUL-terminated text
+ * @ret: malloc()ed, NUL-terminated; may have no signature left
+ *
+ * Return: 0; -ENOMEM.
+ */
+int ml_note_without(const struct ml_note *note, const struct ml_note_key *key, char **ret,
+		    struct ml_error *error);
+
 #endif
