@@ -54,26 +54,49 @@ char *ml_audit_dump(const json_t *json, size_t *ret_length)
 	return text;
 }
 
+/* One character of @text, or what stands for a byte that begins none. */
+static size_t text_next(const uint8_t *text, size_t left, const char **ret, size_t *ret_length)
+{
+	uint32_t point;
+	size_t n = ml_utf8_decode(text, left, &point);
+
+	*ret = n ? (const char *)text : REPLACEMENT;
+	*ret_length = n ? n : strlen(REPLACEMENT);
+	return n ? n : 1;
+}
+
+/* Bytes of @text once it is UTF-8, or more than @limit. */
+static size_t text_length(const uint8_t *text, size_t left, size_t limit)
+{
+	size_t length = 0, n, add;
+	const char *character;
+
+	for (; left && length <= limit; text += n, left -= n) {
+		n = text_next(text, left, &character, &add);
+		length += add;
+	}
+	return length;
+}
+
 json_t *ml_audit_text(const char *text, size_t limit)
 {
 	const uint8_t *at = (const uint8_t *)(text ? text : "");
 	size_t left = strlen((const char *)at), used = 0, n, add;
+	bool cut = text_length(at, left, limit) > limit;
 	char *ret = malloc(limit + 1);
-	uint32_t point;
+	const char *character;
 	json_t *json;
 
 	for (; ret && left; at += n, left -= n) {
-		n = ml_utf8_decode(at, left, &point);
-		add = n ? n : strlen(REPLACEMENT);
-		/* Room stays for the ellipsis, unless this is the last. */
-		if (used + add + (left > (n ? n : 1) ? strlen(ELLIPSIS) : 0) > limit) {
-			memcpy(ret + used, ELLIPSIS, strlen(ELLIPSIS));
-			used += strlen(ELLIPSIS);
+		n = text_next(at, left, &character, &add);
+		if (used + add + (cut ? strlen(ELLIPSIS) : 0) > limit)
 			break;
-		}
-		memcpy(ret + used, n ? (const char *)at : REPLACEMENT, add);
+		memcpy(ret + used, character, add);
 		used += add;
-		n = n ? n : 1;
+	}
+	if (ret && cut) {
+		memcpy(ret + used, ELLIPSIS, strlen(ELLIPSIS));
+		used += strlen(ELLIPSIS);
 	}
 	json = ret ? json_stringn(ret, used) : NULL;
 	free(ret);
