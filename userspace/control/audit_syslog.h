@@ -4,7 +4,8 @@
  * 3.4.1; RFC 5425 has the same over TLS).
  *
  * The log is what counts; this is a copy of it, which may lose messages when
- * nobody reads them, and says how many. It never waits.
+ * nobody reads them, and says how many. (Not those that the kernel had taken as a
+ * connection broke: nobody knows whether they were read.) It never waits.
  */
 #ifndef AUDIT_SYSLOG_H
 #define AUDIT_SYSLOG_H
