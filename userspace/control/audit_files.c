@@ -79,16 +79,16 @@ int audit_files_sync(struct audit_files *files, struct ml_error *error)
 }
 
 /* The name of what @path is in; "" at the top. */
-static void parent_of(const char *path, char ret[static 64])
+static void parent_of(const char *path, char ret[static 80])
 {
 	const char *slash = strrchr(path, '/');
 
-	snprintf(ret, 64, "%.*s", slash ? (int)(slash - path) : 0, path);
+	snprintf(ret, 80, "%.*s", slash ? (int)(slash - path) : 0, path);
 }
 
 static int mark_dirty(struct audit_files *files, const char *path, struct ml_error *error)
 {
-	char parent[64];
+	char parent[80];
 	size_t i;
 	int r;
 
@@ -110,7 +110,7 @@ static int mark_dirty(struct audit_files *files, const char *path, struct ml_err
 static int make_parents(struct audit_files *files, const char *path, struct ml_error *error)
 {
 	const char *slash;
-	char part[64];
+	char part[80];
 	int r;
 
 	for (slash = strchr(path, '/'); slash; slash = strchr(slash + 1, '/')) {
@@ -159,7 +159,7 @@ static int fill(struct audit_files *files, const char *path, int fd, const uint8
 int audit_files_write(struct audit_files *files, const char *path, const void *data,
 		      size_t length, struct ml_error *error)
 {
-	char parent[64], temporary[160];
+	char parent[80], temporary[160];
 	int fd = -1, r;
 
 	parent_of(path, parent);
@@ -203,7 +203,7 @@ static int prune_entries(struct audit_files *files, const char *path, DIR *direc
 			 unsigned int beyond, struct ml_error *error)
 {
 	const struct dirent *entry;
-	char name[64 + NAME_MAX + 2];
+	char name[80 + NAME_MAX + 2];
 	int count = 0, r;
 
 	while ((entry = readdir(directory))) {

@@ -16,7 +16,7 @@ struct audit_files {
 	int fd;			/* of the directory */
 	const char *directory;	/* its name, for errors */
 	size_t dirty_count;	/* directories whose names are not synced, "" is itself */
-	char dirty[AUDIT_FILES_DIRTY][64];
+	char dirty[AUDIT_FILES_DIRTY][80];
 };
 
 /* Opens the directory, which must be there, for one writer alone: -EBUSY. */

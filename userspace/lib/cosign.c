@@ -86,7 +86,7 @@ int ml_cosign_judge(const struct ml_cosigned *seen, const struct ml_note_key *lo
 		    struct ml_bytes *ret_text, struct ml_error *error)
 {
 	struct ml_merkle_hash old_root = seen->root;
-	struct ml_checkpoint checkpoint;
+	struct ml_checkpoint checkpoint = { 0 };
 	struct request parsed;
 	struct ml_note note;
 	int r;

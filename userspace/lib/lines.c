@@ -39,7 +39,7 @@ bool ml_decimal_parse(struct ml_bytes text, uint64_t most, uint64_t *ret)
 
 bool ml_hash_parse(struct ml_bytes text, struct ml_merkle_hash *ret)
 {
-	struct ml_merkle_hash hash;
+	struct ml_merkle_hash hash = { 0 };
 	size_t length;
 
 	if (!ml_base64_decode((const char *)text.data, text.length, hash.bytes,

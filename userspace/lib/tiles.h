@@ -27,7 +27,7 @@
 #define ML_TILE_WIDTH	256
 #define ML_TILE_LEVELS	8		/* 256^8 leaves are more than ML_MERKLE_SIZE */
 #define ML_TILE_ENTRIES	(-1)		/* in the place of a level */
-#define ML_TILE_PATH	64		/* bytes of a path, with NUL */
+#define ML_TILE_PATH	80		/* bytes of a path, with NUL */
 #define ML_TILE_ENTRY	65535		/* bytes of an entry, at most */
 
 struct ml_tile {
