@@ -127,17 +127,23 @@ static inline int power_empty(const char *path, const struct stat *st, int flag,
 	return 0;
 }
 
-static inline void __attribute__((noreturn)) power_die(const char *root)
+/* The power goes off now, whatever the process has been told. */
+static inline void power_off(const char *root)
 {
 	size_t i;
 
 	power.armed = false;
-	if (power.how == POWER_LOST) {
-		nftw(root, power_empty, 16, FTW_PHYS);
-		for (i = power.deed_count; i--;)
-			if (!power.deeds[i].safe)
-				power_undo(&power.deeds[i]);
-	}
+	if (power.how != POWER_LOST)
+		return;
+	nftw(root, power_empty, 16, FTW_PHYS);
+	for (i = power.deed_count; i--;)
+		if (!power.deeds[i].safe)
+			power_undo(&power.deeds[i]);
+}
+
+static inline void __attribute__((noreturn)) power_die(const char *root)
+{
+	power_off(root);
 	kill(getpid(), SIGKILL);
 	for (;;)
 		pause();
@@ -154,11 +160,6 @@ static inline void power_arm(const char *root, const char *attic, enum power how
 	power.how = how;
 	power.at = at;
 	power.armed = true;
-}
-
-static inline void power_disarm(void)
-{
-	power.armed = false;
 }
 
 static inline void power_count(void)

@@ -596,7 +596,8 @@ static bool run_until(const struct deed *deed, enum power how, unsigned long at)
 	if (!pid) {
 		power_arm(scratch, attic, how, at);
 		deed->run();
-		power_disarm();
+		/* What was acknowledged must outlive this, too. */
+		power_off(scratch);
 		_exit(0);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
