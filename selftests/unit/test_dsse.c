@@ -273,6 +273,29 @@ static void test_url_safe(void **state)
 	free(text);
 }
 
+/* libsodium's own decoder takes "\u00e1", two bytes, for "//". */
+static void test_foreign_letters(void **state)
+{
+	static const char body[] = "\xfb\xff\xfe?>";
+	const struct ml_secret_key *keys[] = { secret[0] };
+	struct ml_dsse_want want = { TYPE, public, 1, 1, true };
+	struct ml_dsse found;
+	uint8_t *text;
+	size_t length;
+	int i;
+
+	(void)state;
+	assert_int_equal(ml_dsse_sign(TYPE, body, 5, keys, 1, &text, &length, NULL), 0);
+	assert_int_equal(ml_dsse_verify(text, length, &want, &found, NULL), 0);
+	free(found.payload);
+	memcpy(strstr((char *)text, "//"), "\xc3\xa1", 2);
+	for (i = 0; i < 2; i++) {
+		want.canonical = i;
+		assert_int_equal(ml_dsse_verify(text, length, &want, &found, NULL), -EBADMSG);
+	}
+	free(text);
+}
+
 static void test_malformed(void **state)
 {
 	static const char *const bad[] = {
@@ -447,6 +470,7 @@ int main(void)
 		cmocka_unit_test(test_threshold),
 		cmocka_unit_test(test_strange_company),
 		cmocka_unit_test(test_url_safe),
+		cmocka_unit_test(test_foreign_letters),
 		cmocka_unit_test(test_malformed),
 		cmocka_unit_test(test_too_many),
 		cmocka_unit_test(test_peek),

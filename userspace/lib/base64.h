@@ -15,5 +15,8 @@
  */
 bool ml_base64_decode(const char *text, size_t length, uint8_t *ret, size_t size,
 		      size_t *ret_length);
+/* As above, in another form: one of libsodium's sodium_base64_VARIANT_. */
+bool ml_base64_decode_variant(const char *text, size_t length, int variant, uint8_t *ret,
+			      size_t size, size_t *ret_length);
 
 #endif

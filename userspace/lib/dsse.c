@@ -9,6 +9,7 @@
 #include <jansson.h>
 #include <sodium.h>
 
+#include "base64.h"
 #include "strict.h"
 
 static int no_memory(struct ml_error *error)
@@ -56,11 +57,10 @@ static bool base64_decode(const char *text, bool canonical, uint8_t *ret, size_t
 {
 	size_t length = strlen(text);
 
-	if (!sodium_base642bin(ret, size, text, length, NULL, ret_length, NULL,
-			       sodium_base64_VARIANT_ORIGINAL))
+	if (ml_base64_decode(text, length, ret, size, ret_length))
 		return true;
-	return !canonical && !sodium_base642bin(ret, size, text, length, NULL, ret_length,
-						NULL, sodium_base64_VARIANT_URLSAFE);
+	return !canonical && ml_base64_decode_variant(text, length, sodium_base64_VARIANT_URLSAFE,
+						      ret, size, ret_length);
 }
 
 static json_t *signature_json(const struct ml_secret_key *key, const uint8_t *pae,

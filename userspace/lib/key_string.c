@@ -7,6 +7,7 @@
 
 #include <sodium.h>
 
+#include "base64.h"
 #include "locked.h"
 
 #define HEAD_BYTES	96	/* in front of the URL */
@@ -134,8 +135,8 @@ static int body_decode(struct body *body, const char *text, size_t length,
 		if (blank(text[i]))
 			return ml_error_set(error, -EINVAL,
 					    "the key has a blank or a line end inside: paste it as one line");
-	if (sodium_base642bin(body->bytes, sizeof(body->bytes), text, length, NULL,
-			      &body->length, NULL, VARIANT) || body->length < BODY_MIN)
+	if (!ml_base64_decode_variant(text, length, VARIANT, body->bytes, sizeof(body->bytes),
+				      &body->length) || body->length < BODY_MIN)
 		return ml_error_set(error, -EINVAL,
 				    "the key is damaged: a part of it is missing, or characters were changed: copy it again, from its first letter to its last");
 	body_check(body->bytes, body->length - CHECK_BYTES, check);

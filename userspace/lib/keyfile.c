@@ -21,6 +21,7 @@
 
 #include <sodium.h>
 
+#include "base64.h"
 #include "file.h"
 #include "locked.h"
 
@@ -178,8 +179,7 @@ static bool take_base64(const char **at, uint8_t *ret, size_t length)
 	size_t got;
 
 	if (strnlen(*at, size) < size ||
-	    sodium_base642bin(ret, length, *at, size, NULL, &got, NULL,
-			      sodium_base64_VARIANT_ORIGINAL) || got != length)
+	    !ml_base64_decode(*at, size, ret, length, &got) || got != length)
 		return false;
 	*at += size;
 	return true;

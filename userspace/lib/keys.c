@@ -8,6 +8,7 @@
 #include <jansson.h>
 #include <sodium.h>
 
+#include "base64.h"
 #include "locked.h"
 
 #define PUBLIC_KEY_PREFIX "merlon-public-key:"
@@ -103,8 +104,7 @@ int ml_public_key_parse(const char *text, struct ml_public_key *ret, struct ml_e
 		return ml_error_set(error, -EINVAL,
 				    "not a public key of Merlon: it must start with \"" PUBLIC_KEY_PREFIX "\"");
 	text += prefix;
-	if (sodium_base642bin(key.key, sizeof(key.key), text, strlen(text), NULL, &length,
-			      NULL, sodium_base64_VARIANT_ORIGINAL) ||
+	if (!ml_base64_decode(text, strlen(text), key.key, sizeof(key.key), &length) ||
 	    length != sizeof(key.key))
 		return ml_error_set(error, -EINVAL,
 				    "public key is damaged: 44 characters of base64 must follow \"" PUBLIC_KEY_PREFIX "\", and nothing behind them");

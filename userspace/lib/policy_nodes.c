@@ -7,8 +7,8 @@
 #include <sys/socket.h>
 
 #include <linux/merlon.h>
-#include <sodium.h>
 
+#include "base64.h"
 #include "policy_endpoint.h"
 #include "policy_read.h"
 
@@ -272,8 +272,8 @@ static int key_read(struct policy_reader *reader, const struct ml_hujson_value *
 	if (err)
 		return err;
 	if (value->string.length != 44 ||
-	    sodium_base642bin(key, sizeof(key), value->string.text, value->string.length, NULL,
-			      &length, NULL, sodium_base64_VARIANT_ORIGINAL) || length != 32)
+	    !ml_base64_decode(value->string.text, value->string.length, key, sizeof(key),
+			      &length) || length != 32)
 		return policy_fail(reader, value, "publicKey: expected a WireGuard key, 44 characters "
 				   "of base64 as `wg pubkey` prints them");
 	node->public_key = value->string.text;

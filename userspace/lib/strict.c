@@ -8,6 +8,7 @@
 
 #include <sodium.h>
 
+#include "base64.h"
 #include "bundle.h"
 
 /* Text of a stranger, made fit for a terminal. */
@@ -204,8 +205,7 @@ int ml_strict_base64(const json_t *object, const char *what, const char *key, ui
 	r = ml_strict_string(object, what, key, &text, error);
 	if (r)
 		return r;
-	if (sodium_base642bin(ret, size, text, strlen(text), NULL, &length, NULL,
-			      sodium_base64_VARIANT_ORIGINAL) || length != size)
+	if (!ml_base64_decode(text, strlen(text), ret, size, &length) || length != size)
 		return ml_error_set(error, -EBADMSG, "%s: \"%s\" must be %zu bytes in base64",
 				    what, key, size);
 	return 0;
