@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Sockets that listen, and who is let in. */
 #include <errno.h>
+#include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -81,7 +82,7 @@ static int address_refused(const char *text, int code, const char *what, struct 
 	return ml_error_set(error, -code, "cannot %s %s: %s", what, text, strerror(code));
 }
 
-static int socket_bind(int fd, const struct sockaddr *address, int length)
+static int socket_bind(int fd, const struct sockaddr *address, socklen_t length)
 {
 	int on = 1;
 
@@ -90,28 +91,71 @@ static int socket_bind(int fd, const struct sockaddr *address, int length)
 	if (address->sa_family == AF_INET6 &&
 	    setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)))
 		return -1;
-	return bind(fd, address, (socklen_t)length);
+	return bind(fd, address, length);
 }
 
-static int socket_open(const char *text, int *ret, struct ml_error *error)
+/* "192.0.2.1:443" and "[2001:db8::1]:443"; false: neither. */
+static bool address_split(const char *text, char *host, size_t size, const char **ret_port)
 {
-	struct sockaddr_storage address;
-	int length = sizeof(address), fd, code;
+	const char *colon = strrchr(text, ':');
+	size_t length = colon ? (size_t)(colon - text) : 0;
 
-	if (evutil_parse_sockaddr_port(text, (struct sockaddr *)&address, &length))
+	if (length && text[0] == '[' && text[length - 1] == ']') {
+		text++;
+		length -= 2;
+	} else if (length != strcspn(text, ":")) {
+		return false;
+	}
+	if (!length || length >= size)
+		return false;
+	memcpy(host, text, length);
+	host[length] = 0;
+	*ret_port = colon + 1;
+	return **ret_port;
+}
+
+static int address_parse(const char *text, struct addrinfo **ret, struct ml_error *error)
+{
+	const struct addrinfo hints = { .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV,
+					.ai_socktype = SOCK_STREAM };
+	const char *port;
+	char host[128];
+
+	if (!address_split(text, host, sizeof(host), &port) ||
+	    getaddrinfo(host, port, &hints, ret))
 		return ml_error_set(error, -EINVAL,
 				    "\"%s\" is no address to listen on; expected as 192.0.2.1:443 or [2001:db8::1]:443",
 				    text);
-	fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	return 0;
+}
+
+static int address_listen(const char *text, const struct addrinfo *address, int *ret,
+			  struct ml_error *error)
+{
+	int fd = socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int code;
+
 	if (fd < 0)
 		return address_refused(text, errno, "open a socket for", error);
-	if (socket_bind(fd, (struct sockaddr *)&address, length) || listen(fd, SOMAXCONN)) {
+	if (socket_bind(fd, address->ai_addr, address->ai_addrlen) || listen(fd, SOMAXCONN)) {
 		code = errno;
 		close(fd);
 		return address_refused(text, code, "listen on", error);
 	}
 	*ret = fd;
 	return 0;
+}
+
+static int socket_open(const char *text, int *ret, struct ml_error *error)
+{
+	struct addrinfo *address;
+	int r = address_parse(text, &address, error);
+
+	if (r)
+		return r;
+	r = address_listen(text, address, ret, error);
+	freeaddrinfo(address);
+	return r;
 }
 
 /* Takes over @fd. */
@@ -136,7 +180,7 @@ int http_listeners_open(struct http_server *server, const struct http_config *co
 			struct ml_error *error)
 {
 	size_t i, count = config->listen_count + config->socket_count;
-	int fd, r = 0;
+	int fd = -1, r = 0;
 
 	event_assign(&server->resume, server->base, -1, 0, on_resume, server);
 	server->listeners = calloc(count ? count : 1, sizeof(*server->listeners));
@@ -147,8 +191,12 @@ int http_listeners_open(struct http_server *server, const struct http_config *co
 		if (!r)
 			r = listener_add(server, fd, error);
 	}
-	for (i = 0; i < config->socket_count && !r; i++)
-		r = listener_add(server, config->sockets[i], error);
+	for (i = 0; i < config->socket_count; i++) {
+		if (r)
+			close(config->sockets[i]);
+		else
+			r = listener_add(server, config->sockets[i], error);
+	}
 	return r;
 }
 

@@ -123,7 +123,7 @@ static int key_read(const char *path, EVP_PKEY **ret, struct ml_error *error)
 
 static int key_use(SSL_CTX *tls, const struct http_files *files, struct ml_error *error)
 {
-	EVP_PKEY *key;
+	EVP_PKEY *key = NULL;
 	int r = key_read(files->key, &key, error);
 
 	if (r)
