@@ -218,13 +218,32 @@ static int on_frame_received(nghttp2_session *h2, const nghttp2_frame *frame, vo
 	return verdict(session);
 }
 
-/* RFC 9113, 8.1: the answer is complete, and the rest of the body is not wanted. */
-static void unwanted_reset(nghttp2_session *h2, const nghttp2_frame *frame,
-			   const struct http_request *request)
+/*
+ * RFC 9113, 8.1: the answer is complete, and the rest of the body is not wanted.
+ * It is thrown away for a moment, because clients (libcurl) that are told so at
+ * once forget the answer over it.
+ */
+static void unwanted_begin(struct http_session *session, const nghttp2_frame *frame,
+			   struct http_request *request)
 {
-	if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) && request && !request->complete)
-		nghttp2_submit_rst_stream(h2, NGHTTP2_FLAG_NONE, frame->hd.stream_id,
-					  NGHTTP2_NO_ERROR);
+	if (!(frame->hd.flags & NGHTTP2_FLAG_END_STREAM) || !request || request->complete)
+		return;
+	request->stage = HTTP_STAGE_UNWANTED;
+	request->since = session->now;
+}
+
+/* We end a stream; where nghttp2 does, it did not always tell on_invalid_frame(). */
+static void reset_sent(struct http_session *session, const nghttp2_frame *frame,
+		       struct http_request *request)
+{
+	if (frame->rst_stream.error_code == NGHTTP2_NO_ERROR)
+		return;
+	reset_spend(session);
+	if (!request || request->stage > HTTP_STAGE_BODY)
+		return;
+	request->stage = HTTP_STAGE_REFUSED;
+	http_session_refused(session, HTTP_REFUSED_MALFORMED,
+			     "a body that is not as long as its content-length");
 }
 
 /* nghttp2 gives up; sometimes it has told on_invalid_frame() why. */
@@ -240,20 +259,20 @@ static int on_frame_sent(nghttp2_session *h2, const nghttp2_frame *frame, void *
 	struct http_session *session = user;
 	struct http_request *request = request_of(session, frame->hd.stream_id);
 
+	(void)h2;
 	switch (frame->hd.type) {
 	case NGHTTP2_RST_STREAM:
-		if (frame->rst_stream.error_code != NGHTTP2_NO_ERROR)
-			reset_spend(session);
+		reset_sent(session, frame, request);
 		break;
 	case NGHTTP2_DATA:
 		/* A client that reads may move its windows. */
 		http_bucket_earn(&session->frames, &session->context.limits->frames,
 				 2 + (unsigned int)(frame->hd.length / 1024));
 		session->sent += frame->hd.length;
-		unwanted_reset(h2, frame, request);
+		unwanted_begin(session, frame, request);
 		break;
 	case NGHTTP2_HEADERS:
-		unwanted_reset(h2, frame, request);
+		unwanted_begin(session, frame, request);
 		break;
 	case NGHTTP2_GOAWAY:
 		goaway_sent(session, frame);

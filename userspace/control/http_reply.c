@@ -240,8 +240,7 @@ static int error_submit(struct http_request *request, unsigned int status)
 static bool reply_starts(struct http_request *request)
 {
 	struct http_session *session = request->session;
-	bool answered = request->stage == HTTP_STAGE_REPLY ||
-		request->stage == HTTP_STAGE_REFUSED;
+	bool answered = request->stage >= HTTP_STAGE_REPLY;
 
 	if (!session->busy)
 		session->now = http_now();

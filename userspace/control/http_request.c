@@ -6,6 +6,7 @@
 
 #include "http_session.h"
 
+#define UNWANTED_MS 1000
 #define FIRST_ROOM 2048		/* for a body that does not say how long it is */
 
 struct http_request *http_request_new(struct http_session *session, int32_t stream)
@@ -210,6 +211,8 @@ uint64_t http_request_deadline(const struct http_request *request)
 		/* One reply alone may wait for others, but not for ever. */
 		return request->since + 10ull * limits->send_ms +
 			request->reply.length / limits->send_rate * 1000;
+	case HTTP_STAGE_UNWANTED:
+		return request->since + UNWANTED_MS;
 	case HTTP_STAGE_REFUSED:
 		return request->since + limits->send_ms;
 	default:
@@ -224,6 +227,8 @@ void http_request_expire(struct http_request *request)
 
 	if (request->stage == HTTP_STAGE_BODY)
 		http_request_refuse(request, &slow);
+	else if (request->stage == HTTP_STAGE_UNWANTED)
+		request_reset(request, NGHTTP2_NO_ERROR);
 	else
 		http_session_fail(request->session, NGHTTP2_ENHANCE_YOUR_CALM,
 				  HTTP_REFUSED_SLOW, "a reply that the client does not fetch");

@@ -38,6 +38,7 @@ enum http_stage {
 	HTTP_STAGE_HANDLER,	/* within begin() or handle() */
 	HTTP_STAGE_KEPT,
 	HTTP_STAGE_REPLY,	/* being sent */
+	HTTP_STAGE_UNWANTED,	/* answered, and still sending its body */
 	HTTP_STAGE_REFUSED,	/* reset; what still comes is not looked at */
 };
 

@@ -416,7 +416,7 @@ static bool events_read(struct toy *toy, int ms)
 	ssize_t length;
 
 	if (toy->length == sizeof(toy->text) - 1)
-		toy_forget(toy);
+		toy->length = 0;
 	if (poll(&ready, 1, ms) <= 0)
 		return false;
 	length = read(toy->events, toy->text + toy->length,
@@ -468,6 +468,8 @@ unsigned int toy_count(struct toy *toy, const char *begin)
 
 void toy_forget(struct toy *toy)
 {
+	while (events_read(toy, 0))
+		;
 	toy->length = 0;
 	toy->text[0] = 0;
 }
