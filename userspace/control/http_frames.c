@@ -143,7 +143,7 @@ static int on_invalid_frame(nghttp2_session *h2, const nghttp2_frame *frame, int
 	session->told = true;
 	if (request && request->stage == HTTP_STAGE_REFUSED)
 		return verdict(session);
-	if (request)
+	if (request && request->stage <= HTTP_STAGE_BODY)
 		request->stage = HTTP_STAGE_REFUSED;
 	if (error == NGHTTP2_ERR_REFUSED_STREAM)
 		http_session_refused(session, HTTP_REFUSED_FLOOD, "too many streams at once");
@@ -152,6 +152,17 @@ static int on_invalid_frame(nghttp2_session *h2, const nghttp2_frame *frame, int
 				     http ? HTTP_REFUSED_MALFORMED : HTTP_REFUSED_PROTOCOL,
 				     nghttp2_strerror(error));
 	return verdict(session);
+}
+
+/* Frames that nobody knows are counted as they begin, and then skipped. */
+static int on_unknown(nghttp2_session *h2, void **payload, const nghttp2_frame_hd *head,
+		      void *user)
+{
+	(void)h2;
+	(void)payload;
+	(void)head;
+	(void)user;
+	return NGHTTP2_ERR_CANCEL;
 }
 
 static int on_data(nghttp2_session *h2, uint8_t flags, int32_t stream, const uint8_t *bytes,
@@ -304,6 +315,7 @@ int http_frames_callbacks(nghttp2_session_callbacks **ret)
 	nghttp2_session_callbacks_set_on_header_callback(to, on_header);
 	nghttp2_session_callbacks_set_on_invalid_header_callback(to, on_invalid_header);
 	nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(to, on_invalid_frame);
+	nghttp2_session_callbacks_set_unpack_extension_callback(to, on_unknown);
 	nghttp2_session_callbacks_set_on_data_chunk_recv_callback(to, on_data);
 	nghttp2_session_callbacks_set_on_frame_recv_callback(to, on_frame_received);
 	nghttp2_session_callbacks_set_on_frame_send_callback(to, on_frame_sent);

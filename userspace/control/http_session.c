@@ -73,14 +73,17 @@ void http_session_no_memory(struct http_session *session)
 static int option_new(nghttp2_option **ret)
 {
 	nghttp2_option *option;
+	unsigned int type;
 
 	if (nghttp2_option_new(&option))
 		return -ENOMEM;
+	for (type = NGHTTP2_CONTINUATION + 1; type <= UINT8_MAX; type++)
+		nghttp2_option_set_user_recv_extension_type(option, (uint8_t)type);
 	nghttp2_option_set_no_closed_streams(option, 1);
 	nghttp2_option_set_max_deflate_dynamic_table_size(option, 0);
 	nghttp2_option_set_max_outbound_ack(option, 64);
 	nghttp2_option_set_max_settings(option, 16);
-	nghttp2_option_set_max_continuations(option, HTTP_LONGEST_BLOCK);
+	nghttp2_option_set_max_continuations(option, 2 * HTTP_LONGEST_BLOCK);
 	*ret = option;
 	return 0;
 }

@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,16 +30,31 @@ static uint64_t now_ms(void)
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
+const char *client_source = "127.0.0.1";
+
+/* Each on its own, as the tests send them. */
+static void socket_set(int fd)
+{
+	struct sockaddr_in from = { .sin_family = AF_INET };
+	/* Nothing may hang for ever, whatever a broken server does. */
+	const struct timeval limit = { 20, 0 };
+	int on = 1;
+
+	inet_pton(AF_INET, client_source, &from.sin_addr);
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	if (bind(fd, (struct sockaddr *)&from, sizeof(from)))
+		abort();
+}
+
 int client_socket(uint16_t port)
 {
 	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(port),
 				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	/* Nothing may hang for ever, whatever a broken server does. */
-	const struct timeval limit = { 20, 0 };
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
-	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
+	socket_set(fd);
 	if (fd < 0 || connect(fd, (struct sockaddr *)&to, sizeof(to))) {
 		perror("client: connect");
 		abort();
@@ -217,6 +233,40 @@ static uint32_t get32(const uint8_t *from)
 {
 	return (uint32_t)from[0] << 24 | (uint32_t)from[1] << 16 | (uint32_t)from[2] << 8 |
 		from[3];
+}
+
+/* Takes one frame, and what it gives to the windows of the connection and @stream. */
+static bool window_wait(struct client *client, uint32_t stream, size_t windows[static 2])
+{
+	struct frame frame;
+
+	if (client_read(client, &frame, 10000) != HEARD_FRAME || frame.type == GOAWAY ||
+	    (frame.stream == stream && (frame.type == RST_STREAM || frame.type == HEADERS)))
+		return false;
+	if (frame.type == WINDOW_UPDATE)
+		windows[frame.stream == stream] += get32(frame.payload);
+	return true;
+}
+
+bool client_body(struct client *client, uint32_t stream, size_t length)
+{
+	static const char bytes[16384];
+	size_t windows[2] = { 65535, 65535 }, part;
+
+	while (length) {
+		part = length < sizeof(bytes) ? length : sizeof(bytes);
+		if (windows[0] < part || windows[1] < part) {
+			if (!window_wait(client, stream, windows))
+				return false;
+			continue;
+		}
+		if (!client_frame(client, DATA, 0, stream, bytes, part))
+			return false;
+		windows[0] -= part;
+		windows[1] -= part;
+		length -= part;
+	}
+	return true;
 }
 
 static void fields_read(struct client *client, const struct frame *frame, struct answer *ret)

@@ -38,8 +38,9 @@ struct client *client_open(uint16_t port, const char *certificate);
 /* The same, and SETTINGS are exchanged; aborts where it cannot. */
 struct client *client_greet(uint16_t port, const char *certificate);
 void client_close(struct client *client);
-/* The socket alone, before any TLS. */
+/* The socket alone, before any TLS; from client_source, "127.0.0.1" at first. */
 int client_socket(uint16_t port);
+extern const char *client_source;
 /* The server certificate's common name. */
 void client_server_name(struct client *client, char *ret, size_t size);
 bool client_update_key(struct client *client);
@@ -56,6 +57,12 @@ bool client_headers(struct client *client, uint32_t stream, uint8_t flags,
 		    const struct pair *pairs, size_t count);
 /* GET @path on that stream. */
 bool client_get(struct client *client, uint32_t stream, const char *path);
+
+/*
+ * @length bytes of DATA, as far as the server opens its windows; false: it does
+ * not, or ends the stream.
+ */
+bool client_body(struct client *client, uint32_t stream, size_t length);
 
 enum heard {
 	HEARD_FRAME, HEARD_CLOSED, HEARD_NOTHING,
