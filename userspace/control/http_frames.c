@@ -257,9 +257,17 @@ static void reset_sent(struct http_session *session, const nghttp2_frame *frame,
 			     "a body that is not as long as its content-length");
 }
 
-/* nghttp2 gives up; sometimes it has told on_invalid_frame() why. */
+/*
+ * Behind the first GOAWAY of a drain goes a PING, whose answer says that the
+ * client knows; nghttp2 would send it before one that waits. Where nghttp2 gives
+ * up, it did not always tell on_invalid_frame() why.
+ */
 static void goaway_sent(struct http_session *session, const nghttp2_frame *frame)
 {
+	if (session->drain_at && frame->goaway.last_stream_id == INT32_MAX &&
+	    nghttp2_submit_ping(session->h2, NGHTTP2_FLAG_NONE,
+				(const uint8_t *)HTTP_DRAIN_PING))
+		http_session_no_memory(session);
 	if (frame->goaway.error_code != NGHTTP2_NO_ERROR && !session->told)
 		http_session_refused(session, HTTP_REFUSED_PROTOCOL,
 				     "frames against the protocol");

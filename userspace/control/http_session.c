@@ -230,8 +230,7 @@ void http_session_drain(struct http_session *session, uint64_t now)
 	if (session->over || session->drain_at)
 		return;
 	session->drain_at = now + DRAIN_MS;
-	if (nghttp2_submit_shutdown_notice(session->h2) ||
-	    nghttp2_submit_ping(session->h2, NGHTTP2_FLAG_NONE, (const uint8_t *)HTTP_DRAIN_PING))
+	if (nghttp2_submit_shutdown_notice(session->h2))
 		http_session_no_memory(session);
 	http_session_touch(session);
 }

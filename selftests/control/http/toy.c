@@ -34,7 +34,7 @@ static struct {
 	size_t waiters;
 	int file;
 	unsigned int reloads;
-	struct event *signals[4];
+	struct event *signals[5];
 } self;
 
 static void paths_get(struct http_files *ret, const char *name)
@@ -257,6 +257,23 @@ static void reload(void)
 		printf("reloaded\n");
 }
 
+/* Ends, and begins anew on the same port: what a reload must not be. */
+static void restart(void)
+{
+	static const struct http_handler handler = { on_begin, on_handle, on_refused };
+	struct http_config config = { .listen_count = 1 };
+	char address[32];
+	const char *const addresses[] = { address };
+
+	snprintf(address, sizeof(address), "127.0.0.1:%u", http_server_port(self.server, 0));
+	config.listen = addresses;
+	paths_get(&config.files, "server");
+	http_server_free(self.server);
+	if (http_server_new(self.base, &config, &handler, NULL, &self.server, NULL))
+		abort();
+	printf("cut\n");
+}
+
 static void on_signal(evutil_socket_t number, short what, void *arg)
 {
 	(void)what;
@@ -265,6 +282,8 @@ static void on_signal(evutil_socket_t number, short what, void *arg)
 		reload();
 	else if (number == SIGUSR1)
 		usage_say();
+	else if (number == SIGWINCH)
+		restart();
 	else if (number == SIGUSR2)
 		event_base_loopbreak(self.base);
 	else
@@ -308,19 +327,19 @@ static void server_start(const char *directory, const char *address,
 
 int toy_serve(const char *directory, const char *address)
 {
-	static const int numbers[] = { SIGHUP, SIGUSR1, SIGUSR2, SIGTERM };
+	static const int numbers[] = { SIGHUP, SIGUSR1, SIGUSR2, SIGTERM, SIGWINCH };
 	size_t i;
 
 	if (!self.server)
 		server_start(directory, address, NULL);
-	for (i = 0; i < 4; i++) {
+	for (i = 0; i < 5; i++) {
 		self.signals[i] = evsignal_new(self.base, numbers[i], on_signal, NULL);
 		event_add(self.signals[i], NULL);
 	}
 	printf("port %u\n", http_server_port(self.server, 0));
 	event_base_dispatch(self.base);
 	http_server_free(self.server);
-	for (i = 0; i < 4; i++)
+	for (i = 0; i < 5; i++)
 		event_free(self.signals[i]);
 	event_base_free(self.base);
 	close(self.file);

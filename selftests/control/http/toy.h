@@ -16,7 +16,7 @@
  *   GET  /early          401, from begin()
  *
  * and says, one line each: "refused REASON: DETAIL", "gone", "handled PATH",
- * "usage CONNECTIONS REQUESTS MEMORY RSS", "reloaded", "not reloaded: …", "stopped".
+ * "usage CONNECTIONS REQUESTS MEMORY RSS", "reloaded", "not reloaded: …", "cut", "stopped".
  */
 #ifndef HTTP_TEST_TOY_H
 #define HTTP_TEST_TOY_H
@@ -42,7 +42,10 @@ struct toy *toy_start(const struct http_limits *limits);
 int toy_serve(const char *directory, const char *address);
 /* Ends it; it must have freed everything, and ended well. */
 void toy_end(struct toy *toy);
-/* Makes it reload (SIGHUP), stop (SIGTERM), tell its usage (SIGUSR1). */
+/*
+ * Makes it reload (SIGHUP), stop (SIGTERM), tell its usage (SIGUSR1), end at once
+ * (SIGUSR2), or cut all connections and begin anew (SIGWINCH).
+ */
 void toy_tell(struct toy *toy, int signal);
 
 /*
