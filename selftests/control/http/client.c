@@ -57,11 +57,10 @@ int client_socket(uint16_t port)
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	socket_set(fd);
-	if (fd < 0 || connect(fd, (struct sockaddr *)&to, sizeof(to))) {
-		perror("client: connect");
-		abort();
-	}
-	return fd;
+	if (!connect(fd, (struct sockaddr *)&to, sizeof(to)))
+		return fd;
+	close(fd);
+	return -1;
 }
 
 static SSL *tls_new(const char *certificate)
@@ -93,8 +92,8 @@ struct client *client_open(uint16_t port, const char *certificate)
 	client->tls = tls_new(certificate);
 	nghttp2_hd_deflate_new(&client->deflater, 0);
 	nghttp2_hd_inflate_new(&client->inflater);
-	SSL_set_fd(client->tls, client->fd);
-	if (SSL_connect(client->tls) == 1)
+	if (client->fd >= 0 && SSL_set_fd(client->tls, client->fd) &&
+	    SSL_connect(client->tls) == 1)
 		return client;
 	client_close(client);
 	return NULL;
@@ -103,7 +102,8 @@ struct client *client_open(uint16_t port, const char *certificate)
 void client_close(struct client *client)
 {
 	SSL_free(client->tls);
-	close(client->fd);
+	if (client->fd >= 0)
+		close(client->fd);
 	nghttp2_hd_deflate_del(client->deflater);
 	nghttp2_hd_inflate_del(client->inflater);
 	free(client);
@@ -121,6 +121,11 @@ bool client_update_key(struct client *client)
 {
 	return SSL_key_update(client->tls, SSL_KEY_UPDATE_NOT_REQUESTED) == 1 &&
 		SSL_do_handshake(client->tls) == 1;
+}
+
+bool client_can_resume(struct client *client)
+{
+	return SSL_SESSION_is_resumable(SSL_get_session(client->tls));
 }
 
 bool client_send(struct client *client, const void *bytes, size_t length)

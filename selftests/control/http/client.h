@@ -38,12 +38,14 @@ struct client *client_open(uint16_t port, const char *certificate);
 /* The same, and SETTINGS are exchanged; aborts where it cannot. */
 struct client *client_greet(uint16_t port, const char *certificate);
 void client_close(struct client *client);
-/* The socket alone, before any TLS; from client_source, "127.0.0.1" at first. */
+/* The socket alone, before any TLS; from client_source, "127.0.0.1" at first. Or -1. */
 int client_socket(uint16_t port);
 extern const char *client_source;
 /* The server certificate's common name. */
 void client_server_name(struct client *client, char *ret, size_t size);
 bool client_update_key(struct client *client);
+/* The server has given something by which the session could be resumed. */
+bool client_can_resume(struct client *client);
 
 /* False: the server has closed. */
 bool client_send(struct client *client, const void *bytes, size_t length);

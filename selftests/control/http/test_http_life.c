@@ -147,6 +147,19 @@ static void test_gone_by_the_end(void **state)
 	toy_end(toy);
 }
 
+/* A ticket would bring a client certificate back without asking for its key. */
+static void test_no_ticket(void **state)
+{
+	struct toy *toy = start();
+	struct client *client = client_greet(toy->port, NULL);
+
+	(void)state;
+	assert_served(client, 1);
+	assert_false(client_can_resume(client));
+	client_close(client);
+	toy_end(toy);
+}
+
 static void test_large_replies(void **state)
 {
 	struct toy *toy = start();
@@ -424,6 +437,7 @@ int main(void)
 		cmocka_unit_test(test_gone_by_reset),
 		cmocka_unit_test(test_gone_by_close),
 		cmocka_unit_test(test_gone_by_the_end),
+		cmocka_unit_test(test_no_ticket),
 		cmocka_unit_test(test_large_replies),
 		cmocka_unit_test(test_reload),
 		cmocka_unit_test(test_reload_under_load),
