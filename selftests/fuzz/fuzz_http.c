@@ -14,7 +14,7 @@
 #include "http_session.h"
 
 #define WAITERS 128
-#define GREETING "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0\0\0\0\4\1\0\0\0\0"
+#define GREETING "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
