@@ -25,7 +25,7 @@ struct http_server {
 	size_t listener_count;
 	struct event resume;		/* accepting, after descriptors ran out */
 
-	LIST_HEAD(, http_connection) connections;
+	LIST_HEAD(http_connections, http_connection) connections;
 	unsigned int connection_count, request_count;
 	struct http_addresses *addresses;
 	struct http_account account;

@@ -69,7 +69,7 @@ struct http_session {
 	struct http_context context;
 	struct nghttp2_session *h2;
 	struct http_account account;	/* nghttp2's memory, and requests without their bodies */
-	LIST_HEAD(, http_request) requests;
+	LIST_HEAD(http_requests, http_request) requests;
 	size_t bodies;			/* bytes of bodies held */
 	size_t backlog;			/* bytes of replies copied and not yet sent */
 	uint64_t now;			/* milliseconds, CLOCK_MONOTONIC */

@@ -458,17 +458,30 @@ static void test_waiting_is_allowed(void **state)
 	client_close(other);
 }
 
+static void wait_for_connections(unsigned int count)
+{
+	uint64_t until = now_ms() + WAIT_MS;
+	struct toy_usage usage;
+
+	do
+		toy_usage(toy, &usage);
+	while (usage.connections > count && now_ms() < until);
+	assert_int_equal(usage.connections, count);
+}
+
 /* ------------------------------------------------------------------- memory */
 
 static void test_backlog(void **state)
 {
 	static const uint8_t no_window[] = { 0, 4, 0, 0, 0, 0 };
-	struct client *client = client_greet(toy->port, NULL);
 	uint64_t until = now_ms() + WAIT_MS;
+	struct client *client;
 	struct toy_usage usage;
 	uint32_t i;
 
 	(void)state;
+	wait_for_connections(0);
+	client = client_greet(toy->port, NULL);
 	toy_forget(toy);
 	client_frame(client, SETTINGS, 0, 0, no_window, sizeof(no_window));
 	for (i = 0; i < 6; i++)
@@ -511,17 +524,6 @@ static void test_memory(void **state)
 }
 
 /* -------------------------------------------------------------- connections */
-
-static void wait_for_connections(unsigned int count)
-{
-	uint64_t until = now_ms() + WAIT_MS;
-	struct toy_usage usage;
-
-	do
-		toy_usage(toy, &usage);
-	while (usage.connections > count && now_ms() < until);
-	assert_int_equal(usage.connections, count);
-}
 
 static void test_connections(void **state)
 {
