@@ -121,7 +121,9 @@ static int address_parse(const char *text, struct addrinfo **ret, struct ml_erro
 	const char *port;
 	char host[128];
 
+	/* getaddrinfo() would take 99999 for 34463. */
 	if (!address_split(text, host, sizeof(host), &port) ||
+	    strspn(port, "0123456789") > 5 || strtoul(port, NULL, 10) > UINT16_MAX ||
 	    getaddrinfo(host, port, &hints, ret))
 		return ml_error_set(error, -EINVAL,
 				    "\"%s\" is no address to listen on; expected as 192.0.2.1:443 or [2001:db8::1]:443",
@@ -158,11 +160,31 @@ static int socket_open(const char *text, int *ret, struct ml_error *error)
 	return r;
 }
 
+/* What was handed over must be a socket whose clients have addresses. */
+static int socket_check(int fd, struct ml_error *error)
+{
+	struct sockaddr_storage address;
+	socklen_t length = sizeof(address);
+	int listening = 0;
+	socklen_t size = sizeof(listening);
+
+	if (!getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) && listening &&
+	    !getsockname(fd, (struct sockaddr *)&address, &length) &&
+	    (address.ss_family == AF_INET || address.ss_family == AF_INET6))
+		return 0;
+	return ml_error_set(error, -EINVAL,
+			    "descriptor %d is no TCP socket that listens, by IPv4 or IPv6", fd);
+}
+
 /* Takes over @fd. */
 static int listener_add(struct http_server *server, int fd, struct ml_error *error)
 {
 	struct http_listener *listener = &server->listeners[server->listener_count];
 
+	if (socket_check(fd, error)) {
+		close(fd);
+		return -EINVAL;
+	}
 	evutil_make_socket_nonblocking(fd);
 	listener->libevent = evconnlistener_new(server->base, on_client, server,
 						LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC,

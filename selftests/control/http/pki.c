@@ -123,3 +123,18 @@ void pki_write(const char *directory)
 	issuer_free(&ca);
 	issuer_free(&self);
 }
+
+void pki_remove(const char *directory)
+{
+	static const char *const names[] = { "ca", "server", "second", "node", "old", "other" };
+	char path[PATH_MAX];
+	size_t i;
+
+	for (i = 0; i < 6; i++) {
+		snprintf(path, sizeof(path), "%s/%s.pem", directory, names[i]);
+		unlink(path);
+		snprintf(path, sizeof(path), "%s/%s.key", directory, names[i]);
+		unlink(path);
+	}
+	rmdir(directory);
+}

@@ -13,5 +13,6 @@
  *   other.pem, .key   CN=node-other, signed by itself
  */
 void pki_write(const char *directory);
+void pki_remove(const char *directory);
 
 #endif

@@ -12,15 +12,22 @@
 #include <cmocka.h>
 
 #include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <event2/event.h>
 
 #include "http_address.h"
 #include "http_fields.h"
 #include "http_flood.h"
 #include "http_target.h"
 #include "keys.h"
+#include "pki.h"
 
 #define GOOD { ":method", "GET" }, { ":scheme", "https" }, { ":authority", "a" }, { ":path", "/" }
 
@@ -306,9 +313,135 @@ static void test_memory(void **state)
 	assert_int_equal(account.used + other.used + above.used, 0);
 }
 
+/* ------------------------------------------------------- what does not start */
+
+static struct event_base *base;
+static char directory[] = "/tmp/http-parts.XXXXXX";
+
+static void no_handle(struct http_request *request, void *data)
+{
+	(void)data;
+	http_reply_error(request, 404);
+}
+
+/* @config's files are names in the directory. Ends a server that starts. */
+static int try(struct http_config config, const char *chain, const char *key, const char *ca,
+	       struct ml_error *error)
+{
+	static const struct http_handler handler = { .handle = no_handle };
+	char paths[3][128];
+	struct http_server *server = NULL;
+	int r;
+
+	snprintf(paths[0], sizeof(paths[0]), "%s/%s", directory, chain);
+	snprintf(paths[1], sizeof(paths[1]), "%s/%s", directory, key);
+	snprintf(paths[2], sizeof(paths[2]), "%s/%s", directory, ca ? ca : "");
+	config.files = (struct http_files){ paths[0], paths[1], ca ? paths[2] : NULL };
+	r = http_server_new(base, &config, &handler, NULL, &server, error);
+	assert_true(!r == !!server);
+	http_server_free(server);
+	return r;
+}
+
+static void assert_sentence(const struct ml_error *error, const char *part)
+{
+	if (!strstr(error->text, part))
+		fail_msg("\"%s\" does not say \"%s\"", error->text, part);
+}
+
+static void test_files(void **state)
+{
+	const struct http_config config = { .listen_count = 0 };
+	struct ml_error error;
+	char path[128];
+
+	(void)state;
+	assert_int_equal(try(config, "server.pem", "server.key", "ca.pem", &error), 0);
+	assert_int_equal(try(config, "server.pem", "server.key", NULL, &error), 0);
+	assert_int_equal(try(config, "none.pem", "server.key", NULL, &error), -ENOENT);
+	assert_sentence(&error, "none.pem");
+	assert_int_equal(try(config, "server.key", "server.key", NULL, &error), -EBADMSG);
+	assert_sentence(&error, "holds no certificate");
+	assert_int_equal(try(config, "server.pem", "server.pem", NULL, &error), -EBADMSG);
+	assert_sentence(&error, "not a private key");
+	assert_int_equal(try(config, "server.pem", "second.key", NULL, &error), -EBADMSG);
+	assert_sentence(&error, "not the private key of the server's certificate");
+	assert_int_equal(try(config, "server.pem", "server.key", "node.key", &error), -EBADMSG);
+	assert_sentence(&error, "holds no certificate");
+	snprintf(path, sizeof(path), "%s/server.key", directory);
+	assert_int_equal(chmod(path, 0644), 0);
+	assert_int_equal(try(config, "server.pem", "server.key", NULL, &error), -EACCES);
+	assert_sentence(&error, "server.key");
+	assert_int_equal(chmod(path, 0600), 0);
+}
+
+static int try_address(const char *address, struct ml_error *error)
+{
+	const struct http_config config = { .listen = &address, .listen_count = 1 };
+
+	return try(config, "server.pem", "server.key", NULL, error);
+}
+
+static void test_listen(void **state)
+{
+	static const char *const bad[] = { "", "127.0.0.1", ":443", "127.0.0.1:", "[::1]", "::1:443",
+					   "[127.0.0.1:1", "localhost:443", "127.0.0.1:99999",
+					   "127.0.0.1:http", "256.0.0.1:1" };
+	struct sockaddr_in any = { .sin_family = AF_INET };
+	int sockets[2] = { socket(AF_INET, SOCK_STREAM, 0), socket(AF_UNIX, SOCK_STREAM, 0) };
+	struct http_config config = { .sockets = sockets, .socket_count = 1 };
+	struct ml_error error;
+	size_t i;
+
+	(void)state;
+	assert_int_equal(try_address("127.0.0.1:0", &error), 0);
+	assert_int_equal(try_address("[::1]:0", &error), 0);
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_int_equal(try_address(bad[i], &error), -EINVAL);
+	assert_int_equal(try_address("192.0.2.1:443", &error), -EADDRNOTAVAIL);
+	assert_sentence(&error, "cannot listen on 192.0.2.1:443: ");
+	/* They are closed, whether they are any good or not. */
+	assert_int_equal(try(config, "server.pem", "server.key", NULL, &error), -EINVAL);
+	assert_int_equal(fcntl(sockets[0], F_GETFD), -1);
+	sockets[0] = socket(AF_INET, SOCK_STREAM, 0);
+	assert_int_equal(bind(sockets[0], (struct sockaddr *)&any, sizeof(any)), 0);
+	assert_int_equal(listen(sockets[0], 1), 0);
+	config.socket_count = 2;
+	assert_int_equal(try(config, "server.pem", "server.key", NULL, &error), -EINVAL);
+	assert_int_equal(fcntl(sockets[0], F_GETFD), -1);
+	assert_int_equal(fcntl(sockets[1], F_GETFD), -1);
+}
+
+static void test_limits_of_nothing(void **state)
+{
+	struct http_limits limits = http_limits_default;
+	const struct http_config config = { .limits = &limits };
+	struct ml_error error;
+
+	(void)state;
+	assert_int_equal(try(config, "server.pem", "server.key", NULL, &error), 0);
+	limits.send_rate = 0;
+	assert_int_equal(try(config, "server.pem", "server.key", NULL, &error), -EINVAL);
+	limits = http_limits_default;
+	limits.connection_memory = 1000;
+	assert_int_equal(try(config, "server.pem", "server.key", NULL, &error), -EINVAL);
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	event_base_free(base);
+	pki_remove(directory);
+	return 0;
+}
+
 static int setup(void **state)
 {
 	(void)state;
+	base = event_base_new();
+	if (!mkdtemp(directory) || !base)
+		return -1;
+	pki_write(directory);
 	return ml_keys_setup(NULL);
 }
 
@@ -322,8 +455,11 @@ int main(void)
 		cmocka_unit_test(test_addresses),
 		cmocka_unit_test(test_buckets),
 		cmocka_unit_test(test_memory),
+		cmocka_unit_test(test_files),
+		cmocka_unit_test(test_listen),
+		cmocka_unit_test(test_limits_of_nothing),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
-	return cmocka_run_group_tests(tests, setup, NULL);
+	return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -304,11 +305,25 @@ static int file_make(void)
 	return fd;
 }
 
+/* One that is handed over, as systemd does. */
+static int socket_make(void)
+{
+	struct sockaddr_in any = { .sin_family = AF_INET,
+				   .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0 || bind(fd, (struct sockaddr *)&any, sizeof(any)) || listen(fd, 64))
+		abort();
+	return fd;
+}
+
 static void server_start(const char *directory, const char *address,
 			 const struct http_limits *limits)
 {
 	static const struct http_handler handler = { on_begin, on_handle, on_refused };
+	const int handed = socket_make();
 	struct http_config config = { .listen = &address, .listen_count = 1,
+				      .sockets = &handed, .socket_count = 1,
 				      .limits = limits };
 	struct ml_error error = { 0 };
 
@@ -338,6 +353,7 @@ int toy_serve(const char *directory, const char *address)
 		event_add(self.signals[i], NULL);
 	}
 	printf("port %u\n", http_server_port(self.server, 0));
+	printf("handed %u\n", http_server_port(self.server, 1));
 	event_base_dispatch(self.base);
 	/* Whoever tells it to end once more, while it does, tells it nothing new. */
 	sigfillset(&all);
@@ -394,27 +410,14 @@ struct toy *toy_start(const struct http_limits *limits)
 		exit(1);
 	}
 	toy->port = (uint16_t)atoi(line + 5);
+	line = toy_says(toy, "handed ", 20000);
+	toy->handed = line ? (uint16_t)atoi(line + 7) : 0;
 	return toy;
 }
 
 void toy_tell(struct toy *toy, int number)
 {
 	kill(toy->pid, number);
-}
-
-static void directory_remove(const char *directory)
-{
-	static const char *const names[] = { "ca", "server", "second", "node", "old", "other" };
-	char path[PATH_MAX];
-	size_t i;
-
-	for (i = 0; i < 6; i++) {
-		snprintf(path, sizeof(path), "%s/%s.pem", directory, names[i]);
-		unlink(path);
-		snprintf(path, sizeof(path), "%s/%s.key", directory, names[i]);
-		unlink(path);
-	}
-	rmdir(directory);
 }
 
 void toy_end(struct toy *toy)
@@ -428,7 +431,7 @@ void toy_end(struct toy *toy)
 		exit(1);
 	}
 	close(toy->events);
-	directory_remove(toy->directory);
+	pki_remove(toy->directory);
 	free(toy);
 }
 

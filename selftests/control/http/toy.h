@@ -30,6 +30,7 @@
 struct toy {
 	pid_t pid;
 	uint16_t port;
+	uint16_t handed;	/* of a second socket, which it was given open */
 	char directory[64];	/* of the certificates */
 	int events;		/* read end of a pipe */
 	char text[65536];	/* read from it, and not yet looked at */
