@@ -176,7 +176,8 @@ static bool versions_set(SSL_CTX *tls)
 static void habits_set(SSL_CTX *tls)
 {
 	SSL_CTX_set_options(tls, SSL_OP_NO_TICKET | SSL_OP_CIPHER_SERVER_PREFERENCE |
-			    SSL_OP_PRIORITIZE_CHACHA | SSL_OP_NO_COMPRESSION);
+			    SSL_OP_PRIORITIZE_CHACHA | SSL_OP_NO_COMPRESSION |
+			    SSL_OP_CLEANSE_PLAINTEXT);
 	SSL_CTX_set_num_tickets(tls, 0);
 	SSL_CTX_set_session_cache_mode(tls, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_max_early_data(tls, 0);
