@@ -3,7 +3,7 @@
 
 http_src := $(wildcard userspace/control/http*.c)
 http_test_src := $(wildcard selftests/control/http/*.c)
-http_shared := pki toy client
+http_shared := pki toy toy_server client common
 http_programs := $(filter-out $(http_shared),$(patsubst selftests/control/http/%.c,%,$(http_test_src)))
 http_libs := $(shell pkg-config --libs libnghttp2 libssl 2>/dev/null)
 http_a := $(O)/libhttp.a

@@ -10,11 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <nghttp2/nghttp2.h>
 #include <openssl/ssl.h>
+
+#include "common.h"
 
 struct client {
 	int fd;
@@ -22,14 +23,6 @@ struct client {
 	nghttp2_hd_deflater *deflater;
 	nghttp2_hd_inflater *inflater;
 };
-
-static uint64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
 
 const char *client_source = "127.0.0.1";
 

@@ -17,13 +17,10 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "client.h"
-#include "toy.h"
+#include "common.h"
 
-#define WAIT_MS 20000
 #define IDLE (SANITIZED ? 60 : 500)
 #define IDLE_MOST 500
 #define IDLE_BYTES (60 * 1024)	/* so that 10,000 fit into 600 MB */
@@ -36,29 +33,12 @@
 #define SANITIZED 0
 #endif
 
-static uint64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 static struct toy *start(void)
 {
 	struct http_limits limits = http_limits_default;
 
 	limits.connections_address = 2 * IDLE;
 	return toy_start(&limits);
-}
-
-static void assert_served(struct client *client, uint32_t stream)
-{
-	struct answer answer;
-
-	client_get(client, stream, "/hello");
-	client_answer(client, stream, &answer, WAIT_MS);
-	assert_int_equal(answer.status, 200);
 }
 
 /* --------------------------------------------------------------- long polls */
@@ -82,18 +62,6 @@ static void test_wait_and_wake(void **state)
 	client_close(client);
 	client_close(other);
 	toy_end(toy);
-}
-
-static void assert_nothing_left(struct toy *toy, unsigned int connections)
-{
-	uint64_t until = now_ms() + WAIT_MS;
-	struct toy_usage usage;
-
-	do
-		toy_usage(toy, &usage);
-	while ((usage.requests || usage.connections > connections) && now_ms() < until);
-	assert_int_equal(usage.requests, 0);
-	assert_int_equal(usage.connections, connections);
 }
 
 static void test_gone_by_reset(void **state)
@@ -187,87 +155,6 @@ static void test_large_replies(void **state)
 	client_get(client, 3, "/copy?900000");
 	client_answer(client, 3, &answer, WAIT_MS);
 	assert_int_equal(answer.length, 900000);
-	client_close(client);
-	toy_end(toy);
-}
-
-/* ------------------------------------------------------------------- secrets */
-
-/* How often @what occurs in [@begin, @end) of a process's memory. */
-static unsigned int memory_count(int fd, unsigned long begin, unsigned long end,
-				 const char *what)
-{
-	size_t size = end - begin;
-	char *bytes = malloc(size), *at;
-	ssize_t length = pread(fd, bytes, size, (off_t)begin);
-	unsigned int count = 0;
-
-	for (at = bytes; length > 0; at++, count++) {
-		at = memmem(at, (size_t)(bytes + length - at), what, strlen(what));
-		if (!at)
-			break;
-	}
-	free(bytes);
-	return count;
-}
-
-/* In all that the process can write. */
-static unsigned int process_count(pid_t pid, const char *what)
-{
-	char path[64], line[512], rights[5];
-	unsigned long begin, end;
-	unsigned int count = 0;
-	FILE *maps;
-	int fd;
-
-	snprintf(path, sizeof(path), "/proc/%d/mem", pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	assert_true(fd >= 0);
-	snprintf(path, sizeof(path), "/proc/%d/maps", pid);
-	maps = fopen(path, "re");
-	assert_non_null(maps);
-	while (fgets(line, sizeof(line), maps))
-		if (sscanf(line, "%lx-%lx %4s", &begin, &end, rights) == 3 &&
-		    rights[1] == 'w' && end - begin < 1ul << 30)
-			count += memory_count(fd, begin, end, what);
-	fclose(maps);
-	close(fd);
-	return count;
-}
-
-/*
- * A credential in a field, and a secret in a body and its answer. While a request
- * waits they are there, which shows that the search finds them; afterwards not.
- */
-static void test_secrets_are_wiped(void **state)
-{
-	const struct pair wait[] = { { ":method", "POST" }, { ":scheme", "https" },
-				     { ":authority", "localhost" }, { ":path", "/wait" },
-				     { "authorization", "Bearer canary-in-a-field" } };
-	const struct pair echo[] = { { ":method", "POST" }, { ":scheme", "https" },
-				     { ":authority", "localhost" }, { ":path", "/echo" },
-				     { "cookie", "canary-in-a-cookie" } };
-	struct toy *toy = start();
-	struct client *client = client_greet(toy->port, NULL);
-	struct answer answer;
-
-	(void)state;
-	client_headers(client, 1, 0, wait, 5);
-	client_frame(client, DATA, END_STREAM, 1, "canary-in-a-body", 16);
-	assert_non_null(toy_says(toy, "handled /wait", WAIT_MS));
-	assert_true(process_count(toy->pid, "canary-in-a-field") > 0);
-	assert_true(process_count(toy->pid, "canary-in-a-body") > 0);
-	client_headers(client, 3, 0, echo, 5);
-	client_frame(client, DATA, END_STREAM, 3, "canary-to-echo", 14);
-	client_answer(client, 3, &answer, WAIT_MS);
-	assert_string_equal(answer.text, "canary-to-echo");
-	client_get(client, 5, "/wake");
-	client_answer(client, 5, &answer, WAIT_MS);
-	assert_nothing_left(toy, 1);
-	assert_int_equal(process_count(toy->pid, "canary-in-a-field"), 0);
-	assert_int_equal(process_count(toy->pid, "canary-in-a-body"), 0);
-	assert_int_equal(process_count(toy->pid, "canary-in-a-cookie"), 0);
-	assert_int_equal(process_count(toy->pid, "canary-to-echo"), 0);
 	client_close(client);
 	toy_end(toy);
 }
@@ -538,7 +425,6 @@ int main(void)
 		cmocka_unit_test(test_handed_socket),
 		cmocka_unit_test(test_no_ticket),
 		cmocka_unit_test(test_large_replies),
-		cmocka_unit_test(test_secrets_are_wiped),
 		cmocka_unit_test(test_reload),
 		cmocka_unit_test(test_reload_under_load),
 		cmocka_unit_test(test_cut_under_load),

@@ -15,11 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "client.h"
-#include "toy.h"
+#include "common.h"
 
-#define WAIT_MS 10000
-#define PROTOCOL_ERROR 1
 #define M { ":method", "GET" }
 #define POST { ":method", "POST" }
 #define S { ":scheme", "https" }

@@ -39,8 +39,8 @@ struct toy {
 
 /* @limits may be NULL. Ends the program where the toy does not start. */
 struct toy *toy_start(const struct http_limits *limits);
-/* The same without a process of its own: never returns. For a shell. */
-int toy_serve(const char *directory, const char *address);
+/* The same within this process, until it is told to end. */
+int toy_serve(const char *directory, const char *address, const struct http_limits *limits);
 /* Ends it; it must have freed everything, and ended well. */
 void toy_end(struct toy *toy);
 /*

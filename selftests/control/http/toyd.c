@@ -12,5 +12,5 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	pki_write(argv[1]);
-	return toy_serve(argv[1], argc > 2 ? argv[2] : "127.0.0.1:0");
+	return toy_serve(argv[1], argc > 2 ? argv[2] : "127.0.0.1:0", NULL);
 }
