@@ -13,8 +13,9 @@
  *   replies   are given at once or later, from any event of the same loop.
  *
  * Everything that a client can make the server hold has a limit: see struct
- * http_limits. All memory but OpenSSL's is counted against those limits, and all
- * that held a request is wiped when it is freed.
+ * http_limits. All memory but OpenSSL's is counted against those limits. What held
+ * a request is wiped when the request ends; the last frames of a reply may stay in
+ * their connection's buffer until it ends, and are wiped then.
  */
 #ifndef MERLON_CONTROL_HTTP_H
 #define MERLON_CONTROL_HTTP_H

@@ -395,9 +395,7 @@ static void test_memory_of_idle(void **state)
 	for (; i < IDLE; i++) {
 		clients[i] = client_greet(toy->port, node);
 		client_get(clients[i], 1, "/wait");
-		while (toy_count(toy, "handled /wait") < 1)
-			;
-		toy_forget(toy);
+		assert_non_null(toy_says(toy, "handled /wait", WAIT_MS));
 	}
 	toy_usage(toy, &after);
 	assert_int_equal(after.connections, IDLE);
