@@ -65,9 +65,9 @@ struct http_limits limits_small(void)
 	limits.streams = 20;
 	limits.memory = 2 * 1024 * 1024;
 	limits.backlog_bytes = 256 * 1024;
-	limits.handshake_ms = 700 * patience;
-	limits.header_ms = 700 * patience;
-	limits.body_ms = 700 * patience;
+	limits.handshake_ms = 1000 * patience;
+	limits.header_ms = 1000 * patience;
+	limits.body_ms = 1000 * patience;
 	limits.send_ms = 1000 * patience;
 	limits.idle_ms = 1000 * patience;
 	limits.resets = (struct http_rate){ 16, 0 };

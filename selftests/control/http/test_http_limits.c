@@ -178,11 +178,13 @@ static void test_backlog(void **state)
 
 static void test_memory(void **state)
 {
-	struct client *one = client_greet(toy->port, NULL);
-	struct client *two = client_greet(toy->port, NULL);
+	struct client *one, *two;
 	struct answer answer;
 
 	(void)state;
+	assert_nothing_left(toy, 0);
+	one = client_greet(toy->port, NULL);
+	two = client_greet(toy->port, NULL);
 	toy_forget(toy);
 	client_headers(one, 1, 0, large, 4);
 	assert_true(client_body(one, 1, 1000000));
@@ -205,32 +207,36 @@ static void test_memory(void **state)
 
 static void test_connections(void **state)
 {
+	struct http_limits more = limits;
 	struct client *clients[64];
+	struct toy *own;
 	unsigned int i, count = 0;
 
 	(void)state;
-	assert_nothing_left(toy, 0);
-	toy_forget(toy);
+	/* They are idle for as long as it takes to connect all of them. */
+	more.idle_ms = more.header_ms = 10 * WAIT_MS;
+	own = toy_start(&more);
 	for (i = 0; i < limits.connections_address; i++)
-		clients[count++] = client_greet(toy->port, NULL);
-	assert_int_equal(toy_count(toy, "refused"), 0);
-	assert_null(client_open(toy->port, NULL));
-	assert_non_null(toy_says(toy, "refused address: ", WAIT_MS));
+		clients[count++] = client_greet(own->port, NULL);
+	assert_int_equal(toy_count(own, "refused"), 0);
+	assert_null(client_open(own->port, NULL));
+	assert_non_null(toy_says(own, "refused address: ", WAIT_MS));
 	client_source = "127.0.0.2";
 	while (count < limits.connections)
-		clients[count++] = client_greet(toy->port, NULL);
+		clients[count++] = client_greet(own->port, NULL);
 	client_source = "127.0.0.3";
-	assert_null(client_open(toy->port, NULL));
-	assert_non_null(toy_says(toy, "refused connections: ", WAIT_MS));
+	assert_null(client_open(own->port, NULL));
+	assert_non_null(toy_says(own, "refused connections: ", WAIT_MS));
 	client_source = "127.0.0.1";
 	/* A place that is given back can be taken. */
 	client_close(clients[0]);
-	assert_nothing_left(toy, limits.connections - 1);
-	clients[0] = client_greet(toy->port, NULL);
+	assert_nothing_left(own, limits.connections - 1);
+	clients[0] = client_greet(own->port, NULL);
 	assert_served(clients[0], 1);
 	while (count)
 		client_close(clients[--count]);
-	assert_nothing_left(toy, 0);
+	assert_nothing_left(own, 0);
+	toy_end(own);
 }
 
 static int setup(void **state)
