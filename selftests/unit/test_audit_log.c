@@ -330,6 +330,37 @@ static void test_forked_log(void **state)
 	assert_non_null(strstr(error.text, "another history"));
 }
 
+/* Entries and every hash above them rewritten: only what was signed gives it away. */
+static void test_rewritten_log(void **state)
+{
+	struct ml_bytes first = leaves[0];
+	struct ml_tiles_verdict verdict;
+	struct ml_audit_head head;
+	struct audit_log *log;
+	char path[PATH_MAX], *honest;
+
+	(void)state;
+	fixture_clear();
+	log = fixture_open();
+	sequence(log, 0, 300);
+	honest = strdup(audit_log_checkpoint(log));
+	audit_log_close(log);
+	fixture_clear();
+	log = fixture_open();
+	leaves[0] = leaves[50];
+	sequence(log, 0, 300);
+	leaves[0] = first;
+	audit_log_close(log);
+	need(fixture_check(NULL, &head, &verdict));
+	snprintf(path, sizeof(path), "%s/checkpoint", directory);
+	need(ml_file_write_atomic(path, honest, strlen(honest), 0600, &error));
+	free(honest);
+	assert_int_equal(fixture_check(NULL, &head, &verdict), -EBADMSG);
+	assert_non_null(strstr(error.text, "do not give the root"));
+	assert_int_equal(audit_log_open(directory, &log_key, log_secret, &log, NULL, &error),
+			 -EBADMSG);
+}
+
 static void test_cosigner_state(void **state)
 {
 	struct ml_cosigned seen;
@@ -790,6 +821,7 @@ int main(void)
 		cmocka_unit_test(test_no_room),
 		cmocka_unit_test(test_cosigning),
 		cmocka_unit_test(test_forked_log),
+		cmocka_unit_test(test_rewritten_log),
 		cmocka_unit_test(test_cosigner_state),
 		cmocka_unit_test(test_every_bit),
 		cmocka_unit_test(test_bits_of_whole_tiles),
