@@ -1,69 +1,15 @@
 // SPDX-License-Identifier: MIT
 /*
  * The audit log on disk: what it holds is what was put into it, no bit of it can be
- * changed unseen, it survives death at every step, and nobody gets another history
- * cosigned.
+ * changed unseen, and nobody gets another history cosigned.
  */
-#include "audit_fixture.h"
+#include "audit_log_fixture.h"
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
 #include <time.h>
-
-#include "power.h"
-
-#define LEAVES	600
-
-static struct ml_bytes *leaves;
-
-static int setup(void **state)
-{
-	if (fixture_setup(state))
-		return -1;
-	leaves = fixture_leaves(LEAVES);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	fixture_leaves_free(leaves, LEAVES);
-	return fixture_teardown(state);
-}
-
-/* The root of the first @size leaves, added one by one. */
-static struct ml_merkle_hash root_of(size_t size)
-{
-	struct ml_merkle merkle = { 0 };
-	struct ml_merkle_hash hash;
-	size_t i;
-
-	for (i = 0; i < size; i++) {
-		ml_merkle_leaf(leaves[i].data, leaves[i].length, &hash);
-		ml_merkle_add(&merkle, &hash);
-	}
-	ml_merkle_root(&merkle, &hash);
-	return hash;
-}
-
-static void assert_log(uint64_t size)
-{
-	struct ml_merkle_hash want = root_of(size);
-	struct ml_tiles_verdict verdict;
-	struct ml_audit_head head;
-
-	need(fixture_check(NULL, &head, &verdict));
-	assert_int_equal(head.checkpoint.size, size);
-	assert_memory_equal(head.checkpoint.root.bytes, want.bytes, 32);
-	assert_int_equal(verdict.first, 0);
-	assert_int_equal(verdict.beyond, 0);
-}
-
-static void sequence(struct audit_log *log, size_t index, size_t count)
-{
-	need(audit_sequence(log, index, leaves + index, count, &error));
-}
 
 /* ------------------------------------------------------------------ growing */
 
@@ -233,28 +179,6 @@ static void test_no_room(void **state)
 }
 
 /* --------------------------------------------------------------- cosigning */
-
-static char state_path[160];
-
-static void cosign(struct audit_log *log, uint64_t old)
-{
-	char *text, *line;
-
-	need(audit_log_request(log, old, &text, &error));
-	need(audit_cosign(state_path, &log_key, &signer_key, signer_secret,
-			  (struct ml_bytes){ (uint8_t *)text, strlen(text) }, 1767225600, &line,
-			  &error));
-	need(audit_log_cosigned(log, &signer_key, line, &error));
-	free(text);
-	free(line);
-}
-
-static void cosigner_new(void)
-{
-	snprintf(state_path, sizeof(state_path), "%s/cosigned", scratch);
-	unlink(state_path);
-	need(audit_cosign_init(state_path, &log_key, &error));
-}
 
 static void test_cosigning(void **state)
 {
@@ -511,169 +435,6 @@ static void test_other_files(void **state)
 	assert_non_null(strstr(error.text, "somebody removed them"));
 }
 
-/* ------------------------------------------------------------------- death */
-
-static char attic[160];
-
-/* What is done while death waits, in the log that @begin has left. */
-struct deed {
-	const char *name;
-	void (*begin)(void);
-	void (*run)(void);
-	void (*judge)(bool survived);	/* what must be so afterwards */
-};
-
-static void append_begin(void)
-{
-	struct audit_log *log = fixture_open();
-
-	sequence(log, 0, 250);
-	sequence(log, 250, 3);
-	audit_log_close(log);
-}
-
-static void append_run(void)
-{
-	struct audit_log *log = fixture_open();
-
-	sequence(log, 253, 6);
-	sequence(log, 259, 1);
-	audit_log_close(log);
-}
-
-static void append_judge(bool survived)
-{
-	struct audit_log *log = fixture_open();
-	uint64_t size = audit_log_size(log);
-
-	if (size != 253 && size != 259 && size != 260)
-		fail_msg("%d entries", (int)size);
-	assert_true(!survived || size == 260);
-	assert_log(size);
-	sequence(log, 253, 7);
-	audit_log_close(log);
-	assert_log(260);
-}
-
-static void create_begin(void)
-{
-}
-
-static void create_run(void)
-{
-	struct audit_log *log = fixture_open();
-
-	sequence(log, 0, 2);
-	audit_log_close(log);
-}
-
-static void create_judge(bool survived)
-{
-	struct audit_log *log = fixture_open();
-
-	assert_true(!survived || audit_log_size(log) == 2);
-	sequence(log, 0, 2);
-	audit_log_close(log);
-	assert_log(2);
-}
-
-static void cosign_begin(void)
-{
-	struct audit_log *log = fixture_open();
-
-	cosigner_new();
-	sequence(log, 0, 9);
-	cosign(log, 0);
-	sequence(log, 9, 4);
-	audit_log_close(log);
-}
-
-static void cosign_run(void)
-{
-	struct audit_log *log = fixture_open();
-
-	cosign(log, 9);
-	audit_log_close(log);
-}
-
-static void cosign_judge(bool survived)
-{
-	struct audit_log *log = fixture_open();
-	struct ml_audit_head head;
-	struct ml_cosigned seen;
-
-	need(ml_audit_head_read(directory, &log_key, &signer_key, &head, &error));
-	need(audit_cosign_seen(state_path, &log_key, &seen, &error));
-	/* A signature that is out is remembered. */
-	assert_true(seen.size >= head.cosigned.size);
-	assert_true(!survived || head.cosigned.size == 13);
-	cosign(log, seen.size);
-	audit_log_close(log);
-	assert_log(13);
-}
-
-static const struct deed deeds[] = {
-	{ "an append over the edge of a tile", append_begin, append_run, append_judge },
-	{ "a new log", create_begin, create_run, create_judge },
-	{ "a cosignature", cosign_begin, cosign_run, cosign_judge },
-};
-
-/* In a process of its own. True: it came to its end. */
-static bool run_until(const struct deed *deed, enum power how, unsigned long at)
-{
-	pid_t pid = fork();
-	int status;
-
-	if (!pid) {
-		power_arm(scratch, attic, how, at);
-		deed->run();
-		/* What was acknowledged must outlive this, too. */
-		power_off(scratch);
-		_exit(0);
-	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	if (WIFEXITED(status)) {
-		assert_int_equal(WEXITSTATUS(status), 0);
-		return true;
-	}
-	assert_int_equal(WTERMSIG(status), SIGKILL);
-	return false;
-}
-
-static unsigned long die_everywhere(const struct deed *deed, enum power how)
-{
-	unsigned long at = 0;
-	bool survived;
-
-	do {
-		at++;
-		fixture_clear();
-		fixture_remove(attic);
-		assert_int_equal(mkdir(attic, 0700), 0);
-		deed->begin();
-		survived = run_until(deed, how, at);
-		deed->judge(survived);
-	} while (!survived);
-	return at - 1;
-}
-
-static void test_death(void **state)
-{
-	unsigned long killed, lost;
-	size_t i;
-
-	(void)state;
-	/* Beside the log: what is undone must not undo this. */
-	snprintf(attic, sizeof(attic), "%s/attic", scratch);
-	for (i = 0; i < sizeof(deeds) / sizeof(deeds[0]); i++) {
-		killed = die_everywhere(&deeds[i], POWER_KILLED);
-		lost = die_everywhere(&deeds[i], POWER_LOST);
-		assert_true(killed > 5 && lost == killed);
-		print_message("# %s: killed at each of %lu steps, and the power lost at each\n",
-			      deeds[i].name, killed);
-	}
-}
-
 /* ---------------------------------------------------------------- pruning */
 
 #define DAY	INT64_C(86400000000)
@@ -826,7 +587,6 @@ int main(void)
 		cmocka_unit_test(test_every_bit),
 		cmocka_unit_test(test_bits_of_whole_tiles),
 		cmocka_unit_test(test_other_files),
-		cmocka_unit_test(test_death),
 		cmocka_unit_test(test_pruning),
 	};
 
