@@ -12,7 +12,7 @@
 
 struct sections {
 	const struct ml_hujson_value *groups, *hosts, *tag_owners, *ipsets, *grants, *acls, *deny,
-		*tests, *nodes, *exit, *dns, *guard;
+		*tests, *network, *nodes, *exit, *dns, *guard;
 };
 
 static int sections_find(struct policy_reader *reader, const struct ml_hujson_value *root,
@@ -27,6 +27,7 @@ static int sections_find(struct policy_reader *reader, const struct ml_hujson_va
 		{ "acls", POLICY_FIELD_OPTIONAL, &s->acls, NULL },
 		{ "deny", POLICY_FIELD_OPTIONAL, &s->deny, NULL },
 		{ "tests", POLICY_FIELD_OPTIONAL, &s->tests, NULL },
+		{ "network", POLICY_FIELD_OPTIONAL, &s->network, NULL },
 		{ "nodes", POLICY_FIELD_OPTIONAL, &s->nodes, NULL },
 		{ "exit", POLICY_FIELD_OPTIONAL, &s->exit, NULL },
 		{ "dns", POLICY_FIELD_OPTIONAL, &s->dns, NULL },
@@ -58,7 +59,9 @@ static int names_read(struct policy_reader *reader, const struct sections *s)
 		err = ml_policy_tags_read(reader, s->tag_owners);
 	if (!err && s->tag_owners)
 		err = ml_policy_tag_owners_check(reader, s->tag_owners);
-	if (!err && s->nodes)
+	if (!err && s->network)
+		err = ml_policy_network_read(reader, s->network);
+	if (!err)
 		err = ml_policy_nodes_read(reader, s->nodes);
 	if (!err)
 		err = ml_policy_internet_resolve(reader);
@@ -127,11 +130,12 @@ static int policy_read(struct policy_reader *reader)
 	return err ? err : ml_policy_stand_ins_add(reader);
 }
 
-int ml_policy_parse(const char *file, const char *text, size_t length,
-		    struct ml_policy **ret, struct ml_error *error)
+int ml_policy_parse_with(const char *file, const char *text, size_t length,
+			 const struct ml_policy_enrolled *enrolled, struct ml_policy **ret,
+			 struct ml_error *error)
 {
 	struct ml_policy *policy = calloc(1, sizeof(*policy));
-	struct policy_reader reader = { policy, error };
+	struct policy_reader reader = { policy, error, enrolled };
 	int err;
 
 	if (!policy)
@@ -151,6 +155,12 @@ int ml_policy_parse(const char *file, const char *text, size_t length,
 	else
 		*ret = policy;
 	return err;
+}
+
+int ml_policy_parse(const char *file, const char *text, size_t length,
+		    struct ml_policy **ret, struct ml_error *error)
+{
+	return ml_policy_parse_with(file, text, length, NULL, ret, error);
 }
 
 void ml_policy_free(struct ml_policy *policy)

@@ -35,6 +35,47 @@ int ml_policy_parse(const char *file, const char *text, size_t length,
 		    struct ml_policy **ret, struct ml_error *error);
 void ml_policy_free(struct ml_policy *policy);
 
+/* A node that did not come with the source: it was enrolled. */
+struct ml_policy_member {
+	const char *name;
+	const char *owner;		/* its user, or NULL or "" */
+	const char *const *tags;	/* that tagOwners must define; none where there is a user */
+	size_t tag_count;
+	const struct ml_prefix *addresses;	/* single ones; at least one */
+	size_t address_count;
+	const uint8_t *public_key;	/* of WireGuard, 32 bytes */
+	const char *endpoint;		/* or NULL */
+};
+
+struct ml_policy_enrolled {
+	const struct ml_policy_member *members;
+	size_t count;
+	/* Names of nodes that have left: a policy may still say them, and means nobody. */
+	const char *const *gone;
+	size_t gone_count;
+};
+
+/**
+ * ml_policy_parse_with - a source, and nodes that were enrolled
+ * @enrolled: copied; NULL: none
+ *
+ * They are held to what the section nodes is held to: names and addresses are
+ * claimed once, tags are defined. Errors name the node. Return: as
+ * ml_policy_parse().
+ */
+int ml_policy_parse_with(const char *file, const char *text, size_t length,
+			 const struct ml_policy_enrolled *enrolled, struct ml_policy **ret,
+			 struct ml_error *error);
+
+/* The section network: where enrolled nodes get their addresses. Family 0: none of it. */
+struct ml_policy_pools {
+	struct ml_prefix ipv4, ipv6;
+};
+
+const struct ml_policy_pools *ml_policy_pools(const struct ml_policy *policy);
+/* Does a node that the source itself names have @address? */
+bool ml_policy_has_address(const struct ml_policy *policy, const struct ml_prefix *address);
+
 /* The nodes of a policy in canonical order (byte order of names). */
 size_t ml_policy_node_count(const struct ml_policy *policy);
 const char *ml_policy_node_name(const struct ml_policy *policy, size_t index);

@@ -74,6 +74,13 @@ bool ml_policy_guard_everything(const struct policy_guard *guard)
 	return guard->scope && !strcmp(guard->scope->string.text, "everything");
 }
 
+static bool is_gone(const struct ml_policy *policy, const char *name)
+{
+	uint32_t found = ml_policy_name_find(policy, name);
+
+	return found != POLICY_NONE && policy->names.items[found].kind == POLICY_GONE;
+}
+
 static int exit_node_read(struct policy_reader *reader, const struct ml_hujson_value *value,
 			  uint32_t *ret)
 {
@@ -108,8 +115,9 @@ int ml_policy_exit_read(struct policy_reader *reader, const struct ml_hujson_val
 	if (!out->nodes)
 		return ml_policy_no_memory(reader);
 	for (size_t i = 0; !err && i < nodes->array.count; i++)
-		err = exit_node_read(reader, &nodes->array.items[i], &out->nodes[i]);
-	out->node_count = nodes->array.count;
+		if (!is_gone(reader->policy, nodes->array.items[i].string.text))
+			err = exit_node_read(reader, &nodes->array.items[i],
+					     &out->nodes[out->node_count++]);
 	out->present = true;
 	return err;
 }

@@ -44,6 +44,7 @@ enum policy_kind {
 	POLICY_TAGGED,		/* autogroup:tagged */
 	POLICY_INTERNET,	/* autogroup:internet */
 	POLICY_SELF,		/* autogroup:self: never in a rule, rules are expanded */
+	POLICY_GONE,		/* a node that was enrolled once */
 };
 
 /* A list of numbers in the arena; the order is of no interest. */
@@ -56,7 +57,7 @@ struct policy_name {
 	const char *text;
 	uint8_t kind;			/* enum policy_kind */
 	unsigned int line, column;	/* where it was defined */
-	struct policy_link *members;	/* user, tag: nodes; group: names of users */
+	struct policy_link *members;	/* user, tag, gone: nodes; group: names of users */
 	struct ml_prefix *prefixes;	/* host, node, ipset, literal */
 	size_t prefix_count;
 	uint32_t index;			/* node: in the nodes; ipset: in the ipsets */
@@ -198,8 +199,10 @@ struct ml_policy {
 	size_t ipset_count;
 	struct policy_node *nodes;	/* as written; behind node_count: stand-ins of tests */
 	size_t node_count, stand_in_count, node_room;
+	size_t source_node_count;	/* of them; enrolled ones are behind them */
 	uint32_t *node_order;		/* by name */
-	bool has_nodes;			/* a nodes section */
+	bool has_nodes;			/* a section nodes or network, or enrolled ones */
+	struct ml_policy_pools pools;
 	struct ml_ranges internet;	/* what autogroup:internet means here */
 	struct policy_rules rules;
 	struct policy_guard guard;
@@ -213,6 +216,7 @@ struct ml_policy {
 struct policy_reader {
 	struct ml_policy *policy;
 	struct ml_error *error;
+	const struct ml_policy_enrolled *enrolled;	/* or NULL */
 };
 
 /* policy_names.c */
@@ -232,7 +236,10 @@ int ml_policy_tag_owners_check(struct policy_reader *reader, const struct ml_huj
 int ml_policy_ipsets_read(struct policy_reader *reader, const struct ml_hujson_value *section);
 int ml_policy_ipsets_resolve(struct policy_reader *reader);
 
-/* policy_nodes.c */
+/* policy_network.c */
+int ml_policy_network_read(struct policy_reader *reader, const struct ml_hujson_value *section);
+
+/* policy_nodes.c: @section may be NULL; the enrolled ones too */
 int ml_policy_nodes_read(struct policy_reader *reader, const struct ml_hujson_value *section);
 /* Room for one more, or NULL: no memory, reported. */
 struct policy_node *ml_policy_node_add(struct policy_reader *reader);

@@ -4,101 +4,27 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include <linux/merlon.h>
 
 #include "base64.h"
+#include "policy_claims.h"
 #include "policy_endpoint.h"
 #include "policy_read.h"
 
 #define TUNNEL_DEFAULT "wg0"
-
-/* What is seen of nodes so far, to tell who claims what another has. */
-struct claim {
-	struct ml_prefix prefix;
-	const struct ml_hujson_value *place;
-};
-
-struct claims {
-	struct claim *items;
-	size_t count, room;
-};
 
 struct fields {
 	const struct ml_hujson_value *user, *tags, *addresses, *public_key, *endpoint, *routes,
 		*tunnel, *ignored, *guard;
 };
 
-static int claim_add(struct policy_reader *reader, struct claims *claims,
+static int claim_add(struct policy_reader *reader, struct policy_claims *claims,
 		     const struct ml_prefix *prefix, const struct ml_hujson_value *place)
 {
-	if (claims->count == claims->room) {
-		size_t room = claims->room ? 2 * claims->room : 64;
-		struct claim *items = reallocarray(claims->items, room, sizeof(*items));
+	const struct policy_claim claim = { *prefix, place->line, place->column, NULL };
 
-		if (!items)
-			return ml_policy_no_memory(reader);
-		claims->items = items;
-		claims->room = room;
-	}
-	claims->items[claims->count++] = (struct claim){ *prefix, place };
-	return 0;
-}
-
-static bool is_earlier(const struct ml_hujson_value *a, const struct ml_hujson_value *b)
-{
-	return a->line != b->line ? a->line < b->line : a->column < b->column;
-}
-
-static int claim_compare(const void *a, const void *b)
-{
-	const struct claim *x = a, *y = b;
-	int order = ml_prefix_compare(&x->prefix, &y->prefix);
-
-	return order ? order : is_earlier(x->place, y->place) ? -1 : 1;
-}
-
-/* A peer's addresses and routes are its allowed IPs: WireGuard gives each to one peer. */
-static int claims_check(struct policy_reader *reader, struct claims *claims)
-{
-	const struct claim *first = NULL, *second = NULL;
-	char text[ML_PREFIX_TEXT];
-
-	if (claims->count)
-		qsort(claims->items, claims->count, sizeof(*claims->items), claim_compare);
-	for (size_t i = 1; i < claims->count; i++) {
-		const struct claim *a = &claims->items[i - 1], *b = &claims->items[i];
-
-		if (ml_prefix_compare(&a->prefix, &b->prefix) ||
-		    (second && is_earlier(second->place, b->place)))
-			continue;
-		first = a;
-		second = b;
-	}
-	if (!second)
-		return 0;
-	return policy_fail(reader, second->place, "%s is already claimed at line %u, column %u; "
-			   "expected each address and route at one node",
-			   ml_prefix_format(&second->prefix, text), first->place->line,
-			   first->place->column);
-}
-
-static bool is_first_byte(const struct ml_prefix *address, uint8_t low, uint8_t high)
-{
-	return address->address[0] >= low && address->address[0] <= high;
-}
-
-static bool is_usable(const struct ml_prefix *address)
-{
-	static const uint8_t zero[16], loopback[16] = { [15] = 1 };
-
-	if (address->family == AF_INET)
-		return !is_first_byte(address, 0, 0) && !is_first_byte(address, 127, 127) &&
-		       !is_first_byte(address, 224, 255);
-	return memcmp(address->address, zero, 16) != 0 &&
-	       memcmp(address->address, loopback, 16) != 0 &&
-	       !is_first_byte(address, 0xff, 0xff);
+	return ml_policy_claim_add(reader, claims, &claim);
 }
 
 /* "10.8.0.2/24", as wg-quick has it: the address alone is wanted. */
@@ -111,7 +37,7 @@ static int length_refuse(struct policy_reader *reader, const struct ml_hujson_va
 }
 
 static int address_read(struct policy_reader *reader, const struct ml_hujson_value *value,
-			struct claims *claims, struct ml_prefix *ret)
+			struct policy_claims *claims, struct ml_prefix *ret)
 {
 	int err = ml_prefix_parse(value->string.text, ret);
 
@@ -120,14 +46,14 @@ static int address_read(struct policy_reader *reader, const struct ml_hujson_val
 	err = ml_policy_read_prefix(reader, value->string.text, value, ret);
 	if (err)
 		return err;
-	if (!is_usable(ret))
+	if (!ml_policy_address_usable(ret))
 		return policy_fail(reader, value, "%s is unspecified, loopback, multicast or reserved; "
 				   "expected an address that a node can have", value->string.text);
 	return claim_add(reader, claims, ret, value);
 }
 
 static int route_read(struct policy_reader *reader, const struct ml_hujson_value *value,
-		      struct claims *claims, struct ml_prefix *ret)
+		      struct policy_claims *claims, struct ml_prefix *ret)
 {
 	int err = ml_policy_read_prefix(reader, value->string.text, value, ret);
 
@@ -137,10 +63,10 @@ static int route_read(struct policy_reader *reader, const struct ml_hujson_value
 }
 
 typedef int prefix_reader(struct policy_reader *reader, const struct ml_hujson_value *value,
-			  struct claims *claims, struct ml_prefix *ret);
+			  struct policy_claims *claims, struct ml_prefix *ret);
 
 static int prefixes_read(struct policy_reader *reader, const struct ml_hujson_value *list,
-			 const char *what, prefix_reader *read, struct claims *claims,
+			 const char *what, prefix_reader *read, struct policy_claims *claims,
 			 struct ml_prefix **ret, size_t *ret_count)
 {
 	struct ml_prefix *prefixes;
@@ -295,7 +221,7 @@ static int endpoint_read(struct policy_reader *reader, const struct ml_hujson_va
 }
 
 static int prefixes_of_node(struct policy_reader *reader, const struct fields *fields,
-			    struct policy_node *node, struct claims *claims)
+			    struct policy_node *node, struct policy_claims *claims)
 {
 	struct policy_name *name;
 	int err = prefixes_read(reader, fields->addresses, "addresses", address_read, claims,
@@ -315,7 +241,7 @@ static int prefixes_of_node(struct policy_reader *reader, const struct fields *f
 }
 
 static int node_fill(struct policy_reader *reader, const struct ml_hujson_value *value,
-		     struct policy_node *node, uint32_t index, struct claims *claims)
+		     struct policy_node *node, uint32_t index, struct policy_claims *claims)
 {
 	struct fields f = { 0 };
 	const struct policy_field fields[] = {
@@ -395,7 +321,7 @@ static int node_define(struct policy_reader *reader, const struct ml_hujson_memb
 }
 
 static int node_read(struct policy_reader *reader, const struct ml_hujson_member *member,
-		     struct claims *claims)
+		     struct policy_claims *claims)
 {
 	struct policy_node *node = ml_policy_node_add(reader);
 	int err;
@@ -432,9 +358,9 @@ static int nodes_order(struct policy_reader *reader)
 	return 0;
 }
 
-int ml_policy_nodes_read(struct policy_reader *reader, const struct ml_hujson_value *section)
+static int source_nodes_read(struct policy_reader *reader, const struct ml_hujson_value *section,
+			     struct policy_claims *claims)
 {
-	struct claims claims = { 0 };
 	int err = ml_policy_expect(reader, section, ML_HUJSON_OBJECT, "nodes");
 
 	if (err)
@@ -443,10 +369,22 @@ int ml_policy_nodes_read(struct policy_reader *reader, const struct ml_hujson_va
 		return policy_fail_code(reader, -E2BIG, section, "more than %u nodes", POLICY_MAX_NODES);
 	reader->policy->has_nodes = true;
 	for (size_t i = 0; !err && i < section->object.count; i++)
-		err = node_read(reader, &section->object.members[i], &claims);
+		err = node_read(reader, &section->object.members[i], claims);
+	return err;
+}
+
+/* ORDER: what the source says of a name comes first, so that errors can name its line. */
+int ml_policy_nodes_read(struct policy_reader *reader, const struct ml_hujson_value *section)
+{
+	struct policy_claims claims = { 0 };
+	int err = section ? source_nodes_read(reader, section, &claims) : 0;
+
+	reader->policy->source_node_count = reader->policy->node_count;
 	if (!err)
-		err = claims_check(reader, &claims);
-	free(claims.items);
+		err = ml_policy_members_add(reader, &claims);
+	if (!err)
+		err = ml_policy_claims_check(reader, &claims);
+	ml_policy_claims_clean(&claims);
 	return err ? err : nodes_order(reader);
 }
 

@@ -35,6 +35,7 @@ static int endpoint_check(struct policy_reader *reader, const struct ml_hujson_v
 	case POLICY_GROUP:
 	case POLICY_TAG:
 	case POLICY_NODE:
+	case POLICY_GONE:
 		return 0;
 	case POLICY_HOST:
 	case POLICY_LITERAL:
@@ -233,7 +234,8 @@ static int endpoint_stand_ins(struct policy_reader *reader, uint32_t number)
 	const struct policy_name *name = &reader->policy->names.items[number];
 	int err = 0;
 
-	if ((name->kind == POLICY_USER || name->kind == POLICY_TAG) && !name->members)
+	if ((name->kind == POLICY_USER || name->kind == POLICY_TAG ||
+	     name->kind == POLICY_GONE) && !name->members)
 		return stand_in_add(reader, number);
 	if (name->kind != POLICY_GROUP)
 		return 0;

@@ -60,6 +60,7 @@ static int name_addresses(const struct ml_policy *policy, const struct policy_na
 	switch ((enum policy_kind)name->kind) {
 	case POLICY_USER:
 	case POLICY_TAG:
+	case POLICY_GONE:	/* stand-ins */
 		return nodes_addresses(policy, name->members, view, ret);
 	case POLICY_GROUP:
 		return group_addresses(policy, name->members, view, ret);

@@ -215,7 +215,7 @@ static int trial_fail_seen(struct policy_reader *reader, const struct trial *tri
 static int trial_fail(const struct bench *bench, const struct trial *trial, uint64_t id)
 {
 	const struct policy_probe *probe = trial->probe;
-	struct policy_reader reader = { (struct ml_policy *)bench->policy, bench->error };
+	struct policy_reader reader = { (struct ml_policy *)bench->policy, bench->error, NULL };
 	struct ml_text packet = { 0 };
 	int err;
 
