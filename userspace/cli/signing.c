@@ -8,12 +8,11 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "compile.h"
 #include "date.h"
 #include "file.h"
+#include "generate.h"
 #include "generation.h"
 #include "merkle.h"
-#include "rules.h"
 #include "units.h"
 #include "warnings.h"
 
@@ -107,39 +106,29 @@ static void node_forget_blocks(struct signing_node *node)
 	node->image = node->rules = NULL;
 }
 
-static int blocks_compile(const struct signing *signing, struct signing_node *node,
-			  size_t *ret_rules, struct ml_error *error)
+/* Leaf and blocks; a leaf that is there already stays, as it was signed. */
+static int parts_make(const struct signing *signing, struct signing_node *node,
+		      size_t *ret_rules, struct ml_error *error)
 {
-	struct ml_ruleset ruleset;
-	char *rules = NULL;
+	struct ml_parts parts;
 	int code;
 
-	code = ml_policy_ruleset(signing->source->policy, node->policy_name, &ruleset, error);
+	code = ml_parts_make(signing->source->policy, node->policy_name, signing->statement.network,
+			     node->name, &parts, error);
 	if (code)
 		return code;
-	*ret_rules = ruleset.rule_count;
-	code = ml_image_compile(&ruleset, &node->image, &node->image_length, error);
-	if (!code)
-		code = ml_rules_format(&ruleset, &rules, &node->rules_length, error);
-	node->rules = (uint8_t *)rules;
-	ml_ruleset_free(&ruleset);
-	return code;
-}
-
-static int leaf_make(struct signing *signing, struct signing_node *node, struct ml_error *error)
-{
-	json_t *config;
-	int code;
-
-	code = ml_policy_node_json(signing->source->policy, node->policy_name, &config, error);
-	if (code)
-		return code;
-	code = ml_leaf_format(signing->statement.network, node->name, config,
-			      (struct ml_bytes){ node->image, node->image_length },
-			      (struct ml_bytes){ node->rules, node->rules_length },
-			      &node->leaf, &node->leaf_length, error);
-	json_decref(config);
-	return code;
+	if (node->leaf) {
+		free(parts.leaf);
+	} else {
+		node->leaf = parts.leaf;
+		node->leaf_length = parts.leaf_length;
+	}
+	node->image = parts.image;
+	node->image_length = parts.image_length;
+	node->rules = parts.rules;
+	node->rules_length = parts.rules_length;
+	*ret_rules = parts.rule_count;
+	return 0;
 }
 
 static void tally(struct signing *signing, struct signing_node *node, size_t rules)
@@ -165,9 +154,7 @@ static int source_node_add(struct signing *signing, const char *name, const char
 	if (!node)
 		return -ENOMEM;
 	node->policy_name = policy_name;
-	code = blocks_compile(signing, node, &rules, error);
-	if (!code)
-		code = leaf_make(signing, node, error);
+	code = parts_make(signing, node, &rules, error);
 	if (!code)
 		tally(signing, node, rules);
 	return code;
@@ -232,7 +219,7 @@ static int blocks_get(struct signing *signing, struct signing_node *node,
 	if (node->image && node->rules)
 		return 0;
 	node_forget_blocks(node);
-	return signing->source ? blocks_compile(signing, node, &rules, error) :
+	return signing->source ? parts_make(signing, node, &rules, error) :
 				 blocks_read(signing, node, error);
 }
 

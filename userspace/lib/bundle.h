@@ -114,6 +114,11 @@ int ml_statement_sign(struct ml_statement *statement, const struct ml_leaf_input
 		      size_t leaf_count, const struct ml_secret_key *key,
 		      uint8_t **ret, size_t *ret_length, struct ml_error *error);
 
+/* The same over a tree whose leaves the caller has made himself: they are not looked at. */
+int ml_statement_sign_tree(struct ml_statement *statement, const struct ml_merkle_tree *tree,
+			   const struct ml_secret_key *key, uint8_t **ret, size_t *ret_length,
+			   struct ml_error *error);
+
 /*
  * The bundle file of leaf @index. @ret is malloc()ed. What would not verify is not
  * written: -EINVAL where the envelope is over other leaves, -EBADMSG where the leaf

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <sodium.h>
+
 #include "policy_read.h"
 
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
@@ -150,11 +152,14 @@ int ml_policy_parse_with(const char *file, const char *text, size_t length,
 		err = ml_hujson_parse(file, text, length, &policy->document, error);
 	if (!err)
 		err = policy_read(&reader);
-	if (err)
+	if (err) {
 		ml_policy_free(policy);
-	else
-		*ret = policy;
-	return err;
+		return err;
+	}
+	crypto_generichash(policy->digest, sizeof(policy->digest), (const uint8_t *)text, length,
+			   NULL, 0);
+	*ret = policy;
+	return 0;
 }
 
 int ml_policy_parse(const char *file, const char *text, size_t length,
@@ -217,6 +222,27 @@ int ml_policy_node_get(const struct ml_policy *policy, const char *name,
 				   name);
 	*ret = &policy->nodes[index];
 	return 0;
+}
+
+int ml_policy_others_all(const struct ml_policy *policy, const struct policy_node *node,
+			 struct policy_others *ret)
+{
+	const struct policy_node **items = reallocarray(NULL, policy->node_count + 1,
+							sizeof(*items));
+	size_t count = 0;
+
+	if (!items)
+		return -ENOMEM;
+	for (size_t i = 0; i < policy->node_count; i++)
+		if (&policy->nodes[policy->node_order[i]] != node)
+			items[count++] = &policy->nodes[policy->node_order[i]];
+	*ret = (struct policy_others){ items, count };
+	return 0;
+}
+
+void ml_policy_others_clean(struct policy_others *others)
+{
+	free(others->items);
 }
 
 int ml_policy_ruleset(const struct ml_policy *policy, const char *node,

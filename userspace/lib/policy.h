@@ -91,6 +91,35 @@ const char *ml_policy_node_name(const struct ml_policy *policy, size_t index);
 int ml_policy_ruleset(const struct ml_policy *policy, const char *node,
 		      struct ml_ruleset *ret, struct ml_error *error);
 
+/*
+ * For large networks: the same for a node that knows no others than those it
+ * reaches or is reached by, by a grant, and no rules than those that speak of it. By
+ * WireGuard's routing nothing else can come to it or be sent by it: what such a
+ * ruleset does not speak of is denied. Worked out once for all nodes.
+ */
+struct ml_policy_reach;
+
+/* @policy must stay as long as @ret. -ENOMEM */
+int ml_policy_reach_build(const struct ml_policy *policy, struct ml_policy_reach **ret,
+			  struct ml_error *error);
+void ml_policy_reach_free(struct ml_policy_reach *reach);
+
+/**
+ * ml_policy_reach_digest - of all that the bundle of a node is made of
+ * @index: of the node, in canonical order
+ *
+ * Where it is the same for two policies, ml_policy_ruleset_of() and
+ * ml_policy_node_json_of() are, too.
+ */
+void ml_policy_reach_digest(const struct ml_policy_reach *reach, size_t index,
+			    uint8_t ret[static 32]);
+/* How many nodes that one must know, besides itself. */
+size_t ml_policy_reach_count(const struct ml_policy_reach *reach, size_t index);
+int ml_policy_ruleset_of(const struct ml_policy_reach *reach, size_t index,
+			 struct ml_ruleset *ret, struct ml_error *error);
+int ml_policy_node_json_of(const struct ml_policy_reach *reach, size_t index, json_t **ret,
+			   struct ml_error *error);
+
 /**
  * ml_policy_node_json - the node's part of its bundle, but for the policy image
  *

@@ -207,55 +207,60 @@ static int peer_fill(json_t *peer, const struct policy_node *node)
 	return node->public_key ? add(peer, "publicKey", json_string(node->public_key)) : 0;
 }
 
-/* All other nodes, in the order of their names. */
-static int add_peers(json_t *object, const struct ml_policy *policy,
-		     const struct policy_node *node)
+static int add_peers(json_t *object, const struct policy_others *others)
 {
 	json_t *array = json_array();
 
 	if (add(object, "peers", array))
 		return -ENOMEM;
-	for (size_t i = 0; i < policy->node_count; i++) {
-		const struct policy_node *other = &policy->nodes[policy->node_order[i]];
-		json_t *peer;
+	for (size_t i = 0; i < others->count; i++) {
+		json_t *peer = json_object();
 
-		if (other == node)
-			continue;
-		peer = json_object();
-		if (json_array_append_new(array, peer) || peer_fill(peer, other))
+		if (json_array_append_new(array, peer) || peer_fill(peer, others->items[i]))
 			return -ENOMEM;
 	}
 	return 0;
 }
 
 static int add_node(json_t *object, const struct ml_policy *policy,
-		    const struct policy_node *node)
+		    const struct policy_node *node, const struct policy_others *others)
 {
 	if (add_prefixes(object, "addresses", node->addresses, node->address_count) ||
-	    add_exit(object, policy, node) || add_peers(object, policy, node))
+	    add_exit(object, policy, node) || add_peers(object, others))
 		return -ENOMEM;
 	if (!node->route_count)
 		return 0;
 	return add_prefixes(object, "routes", node->routes, node->route_count);
 }
 
-int ml_policy_node_json(const struct ml_policy *policy, const char *node,
-			json_t **ret, struct ml_error *error)
+int ml_policy_node_json_with(const struct ml_policy *policy, const struct policy_node *node,
+			     const struct policy_others *others, json_t **ret,
+			     struct ml_error *error)
 {
-	const struct policy_node *found;
-	struct policy_guard guard;
-	json_t *object;
-	int err = ml_policy_node_get(policy, node, &found, error);
+	struct policy_guard guard = ml_policy_guard_of(policy, node);
+	json_t *object = json_object();
 
-	if (err)
-		return err;
-	guard = ml_policy_guard_of(policy, found);
-	object = json_object();
 	if (add_guard(object, &guard) || add_dns(object, &policy->dns) ||
-	    add_tunnels(object, found) || (found && add_node(object, policy, found))) {
+	    add_tunnels(object, node) || (node && add_node(object, policy, node, others))) {
 		json_decref(object);
 		return ml_error_set(error, -ENOMEM, "out of memory");
 	}
 	*ret = object;
 	return 0;
+}
+
+int ml_policy_node_json(const struct ml_policy *policy, const char *node,
+			json_t **ret, struct ml_error *error)
+{
+	const struct policy_node *found;
+	struct policy_others others;
+	int err = ml_policy_node_get(policy, node, &found, error);
+
+	if (err)
+		return err;
+	if (ml_policy_others_all(policy, found, &others))
+		return ml_error_set(error, -ENOMEM, "out of memory");
+	err = ml_policy_node_json_with(policy, found, &others, ret, error);
+	ml_policy_others_clean(&others);
+	return err;
 }

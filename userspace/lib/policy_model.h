@@ -192,6 +192,7 @@ struct policy_probe {
 
 struct ml_policy {
 	char *file;
+	uint8_t digest[32];		/* of the source */
 	struct ml_hujson *document;
 	struct ml_arena arena;
 	struct policy_names names;
@@ -314,12 +315,27 @@ int ml_policy_resolve(const struct ml_policy *policy, uint32_t name, enum policy
 int ml_policy_node_get(const struct ml_policy *policy, const char *name,
 		       const struct policy_node **ret, struct ml_error *error);
 
+/* Of a node: the nodes that it must know, in the order of names, and not itself. */
+struct policy_others {
+	const struct policy_node **items;
+	size_t count;
+};
+
+/* policy.c: all; @node may be NULL. -ENOMEM */
+int ml_policy_others_all(const struct ml_policy *policy, const struct policy_node *node,
+			 struct policy_others *ret);
+void ml_policy_others_clean(struct policy_others *others);
+/* policy_json.c */
+int ml_policy_node_json_with(const struct ml_policy *policy, const struct policy_node *node,
+			     const struct policy_others *others, json_t **ret,
+			     struct ml_error *error);
+
 /* policy_ruleset.c */
 int ml_policy_ruleset_view(const struct ml_policy *policy, const struct policy_node *node,
 			   enum policy_view view, struct ml_ruleset *ret, struct ml_error *error);
-/* policy_owners.c: prefixes that only the tunnel of @node may deliver */
-int ml_policy_owners(const struct ml_policy *policy, const struct policy_node *node,
-		     struct ml_prefixes *ret);
+/* policy_owners.c: prefixes that only the tunnel of @node may deliver; @pools with them */
+int ml_policy_owners(const struct policy_node *node, const struct policy_others *others,
+		     const struct ml_policy_pools *pools, struct ml_prefixes *ret);
 /* All nodes are known: what is public and no node's is the internet. */
 int ml_policy_internet_resolve(struct policy_reader *reader);
 

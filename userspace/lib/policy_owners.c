@@ -67,15 +67,18 @@ static int owner_add(const struct ml_prefix *prefix, const struct ml_prefixes *o
 	return ml_prefixes_add(ret, prefix);
 }
 
-int ml_policy_owners(const struct ml_policy *policy, const struct policy_node *node,
-		     struct ml_prefixes *ret)
+int ml_policy_owners(const struct policy_node *node, const struct policy_others *known,
+		     const struct ml_policy_pools *pools, struct ml_prefixes *ret)
 {
 	struct ml_prefixes own = { 0 }, others = { 0 };
 	int err = node_prefixes(node, &own);
 
-	for (size_t i = 0; !err && i < policy->node_count; i++)
-		if (&policy->nodes[i] != node)
-			err = node_prefixes(&policy->nodes[i], &others);
+	for (size_t i = 0; !err && i < known->count; i++)
+		err = node_prefixes(known->items[i], &others);
+	if (!err && pools->ipv4.family)
+		err = ml_prefixes_add(&others, &pools->ipv4);
+	if (!err && pools->ipv6.family)
+		err = ml_prefixes_add(&others, &pools->ipv6);
 	ml_prefixes_normalise(&own);
 	for (size_t i = 0; !err && i < others.count; i++)
 		err = owner_add(&others.items[i], &own, ret);

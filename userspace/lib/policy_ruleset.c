@@ -6,6 +6,7 @@
 
 #include <linux/merlon.h>
 
+#include "policy_reach.h"
 #include "policy_read.h"
 
 /* A ruleset while it is made. */
@@ -13,11 +14,29 @@ struct build {
 	const struct ml_policy *policy;
 	const struct policy_node *node;	/* or NULL */
 	enum policy_view view;
+	const struct policy_others *others;
+	const struct ml_policy_reach *reach;	/* NULL: all rules and nodes */
+	uint32_t rank;			/* of the node there */
 	uint32_t *set_of;		/* by name: number of its set + 1 */
 	uint32_t *used;			/* names that rules use, ascending by text */
 	size_t used_count;
 	struct ml_ruleset *ruleset;
 };
+
+static const struct policy_class *class_of(const struct build *build)
+{
+	return &build->reach->classes[build->reach->class_of[build->rank]];
+}
+
+static size_t rule_count(const struct build *build)
+{
+	return build->reach ? class_of(build)->rule_count : build->policy->rules.count;
+}
+
+static const struct policy_rule *rule_at(const struct build *build, size_t i)
+{
+	return &build->policy->rules.items[build->reach ? class_of(build)->rules[i] : i];
+}
 
 static void mark(struct build *build, const uint32_t *names, size_t count)
 {
@@ -44,10 +63,9 @@ static int sets_number(struct build *build)
 	build->used = calloc(policy->names.count + 1, sizeof(*build->used));
 	if (!build->set_of || !build->used)
 		return -ENOMEM;
-	for (size_t i = 0; i < policy->rules.count; i++) {
-		mark(build, policy->rules.items[i].sources, policy->rules.items[i].source_count);
-		mark(build, policy->rules.items[i].destinations,
-		     policy->rules.items[i].destination_count);
+	for (size_t i = 0; i < rule_count(build); i++) {
+		mark(build, rule_at(build, i)->sources, rule_at(build, i)->source_count);
+		mark(build, rule_at(build, i)->destinations, rule_at(build, i)->destination_count);
 	}
 	qsort_r(build->used, build->used_count, sizeof(*build->used), text_compare,
 		policy->names.items);
@@ -56,10 +74,48 @@ static int sets_number(struct build *build)
 	return 0;
 }
 
+static int known_addresses(const struct build *build, uint32_t name, struct ml_prefixes *ret)
+{
+	const struct policy_node *node = build->node;
+	uint32_t rank = build->rank;
+
+	for (size_t i = 0; i <= build->others->count; i++) {
+		if (ml_policy_reach_means(build->reach, name, rank) &&
+		    ml_prefixes_add_all(ret, node->addresses, node->address_count))
+			return -ENOMEM;
+		if (i == build->others->count)
+			break;
+		node = build->others->items[i];
+		rank = build->reach->rank_of[node - build->policy->nodes];
+	}
+	ml_prefixes_normalise(ret);
+	return 0;
+}
+
+/* A selector that means nodes means those that are known; addresses are what they are. */
+static int set_resolve(const struct build *build, uint32_t name, struct ml_prefixes *ret,
+		       bool *ret_any)
+{
+	switch ((enum policy_kind)build->policy->names.items[name].kind) {
+	case POLICY_USER:
+	case POLICY_GROUP:
+	case POLICY_TAG:
+	case POLICY_NODE:
+	case POLICY_MEMBER:
+	case POLICY_TAGGED:
+		if (build->reach)
+			return known_addresses(build, name, ret);
+		break;
+	default:
+		break;
+	}
+	return ml_policy_resolve(build->policy, name, build->view, ret, ret_any);
+}
+
 static int set_build(const struct build *build, uint32_t name, struct ml_set *set)
 {
 	struct ml_prefixes prefixes = { 0 };
-	int err = ml_policy_resolve(build->policy, name, build->view, &prefixes, &set->any);
+	int err = set_resolve(build, name, &prefixes, &set->any);
 
 	set->prefixes = prefixes.items;
 	set->prefix_count = prefixes.count;
@@ -112,15 +168,15 @@ static int rule_build(const struct build *build, const struct policy_rule *from,
 
 static int rules_build(struct build *build)
 {
-	const struct policy_rules *rules = &build->policy->rules;
 	struct ml_ruleset *ruleset = build->ruleset;
+	size_t count = rule_count(build);
 	int err = 0;
 
-	ruleset->rules = calloc(rules->count + 1, sizeof(*ruleset->rules));
+	ruleset->rules = calloc(count + 1, sizeof(*ruleset->rules));
 	if (!ruleset->rules)
 		return -ENOMEM;
-	for (size_t i = 0; !err && i < rules->count; i++, ruleset->rule_count++)
-		err = rule_build(build, &rules->items[i], &ruleset->rules[i]);
+	for (size_t i = 0; !err && i < count; i++, ruleset->rule_count++)
+		err = rule_build(build, rule_at(build, i), &ruleset->rules[i]);
 	return err;
 }
 
@@ -144,11 +200,22 @@ static int tunnels_build(struct build *build)
 	return 0;
 }
 
+/* Who does not know all nodes still knows where they can be. */
+static int owners_find(const struct build *build, struct ml_prefixes *ret)
+{
+	static const struct ml_policy_pools none;
+
+	if (!build->node)
+		return 0;
+	return ml_policy_owners(build->node, build->others,
+				build->reach ? &build->policy->pools : &none, ret);
+}
+
 static int owners_build(struct build *build)
 {
 	struct ml_ruleset *ruleset = build->ruleset;
 	struct ml_prefixes prefixes = { 0 };
-	int err = build->node ? ml_policy_owners(build->policy, build->node, &prefixes) : 0;
+	int err = owners_find(build, &prefixes);
 
 	if (!err)
 		ruleset->owners = calloc(prefixes.count + 1, sizeof(*ruleset->owners));
@@ -212,13 +279,21 @@ static bool names_have(const struct ml_ruleset *ruleset, size_t count,
 	return false;
 }
 
-static size_t names_room(const struct ml_policy *policy)
+static size_t names_room(const struct build *build)
 {
-	size_t room = 1 + policy->names.count;
+	size_t room = 1 + build->policy->names.count + (build->node ? build->node->address_count : 0);
 
-	for (size_t i = 0; i < policy->node_count; i++)
-		room += policy->nodes[i].address_count;
+	for (size_t i = 0; i < build->others->count; i++)
+		room += build->others->items[i]->address_count;
 	return room;
+}
+
+static int node_names_add(struct ml_ruleset *ruleset, const struct policy_node *node)
+{
+	for (size_t i = 0; i < node->address_count; i++)
+		if (name_add(ruleset, &node->addresses[i], node->name))
+			return -ENOMEM;
+	return 0;
 }
 
 static int host_names_add(const struct ml_policy *policy, struct ml_ruleset *ruleset)
@@ -243,13 +318,12 @@ static int names_build(struct build *build)
 	const struct ml_policy *policy = build->policy;
 	struct ml_ruleset *ruleset = build->ruleset;
 
-	ruleset->names = calloc(names_room(policy), sizeof(*ruleset->names));
-	if (!ruleset->names)
+	ruleset->names = calloc(names_room(build), sizeof(*ruleset->names));
+	if (!ruleset->names || (build->node && node_names_add(ruleset, build->node)))
 		return -ENOMEM;
-	for (size_t i = 0; i < policy->node_count; i++)
-		for (size_t j = 0; j < policy->nodes[i].address_count; j++)
-			if (name_add(ruleset, &policy->nodes[i].addresses[j], policy->nodes[i].name))
-				return -ENOMEM;
+	for (size_t i = 0; i < build->others->count; i++)
+		if (node_names_add(ruleset, build->others->items[i]))
+			return -ENOMEM;
 	qsort(ruleset->names, ruleset->name_count, sizeof(*ruleset->names), name_compare);
 	return host_names_add(policy, ruleset);
 }
@@ -266,32 +340,68 @@ static int guard_build(const struct ml_policy *policy, const struct policy_node 
 			    MERLON_MAX_RULES);
 }
 
-int ml_policy_ruleset_view(const struct ml_policy *policy, const struct policy_node *node,
-			   enum policy_view view, struct ml_ruleset *ret, struct ml_error *error)
+static int ruleset_build(struct build *build, struct ml_ruleset *ret, struct ml_error *error)
 {
-	struct policy_guard guard = ml_policy_guard_of(policy, node);
+	struct policy_guard guard = ml_policy_guard_of(build->policy, build->node);
 	struct ml_ruleset ruleset = { .reject_unmatched = ml_policy_guard_rejects(&guard) };
-	struct build build = { policy, node, view, NULL, NULL, 0, &ruleset };
-	int err = sets_build(&build);
+	int err;
 
+	build->ruleset = &ruleset;
+	err = sets_build(build);
 	if (!err)
-		err = rules_build(&build);
+		err = rules_build(build);
 	if (!err)
-		err = tunnels_build(&build);
+		err = tunnels_build(build);
 	if (!err)
-		err = owners_build(&build);
+		err = owners_build(build);
 	if (!err)
-		err = names_build(&build);
-	free(build.set_of);
-	free(build.used);
+		err = names_build(build);
+	free(build->set_of);
+	free(build->used);
 	if (err)
 		ml_error_set(error, -ENOMEM, "out of memory");
 	/* Tests are of grants: what they ask is which packets a tunnel may carry. */
-	else if (view == POLICY_VIEW_REAL)
-		err = guard_build(policy, node, &ruleset, error);
+	else if (build->view == POLICY_VIEW_REAL)
+		err = guard_build(build->policy, build->node, &ruleset, error);
 	if (err)
 		ml_ruleset_free(&ruleset);
 	else
 		*ret = ruleset;
+	return err;
+}
+
+int ml_policy_ruleset_view(const struct ml_policy *policy, const struct policy_node *node,
+			   enum policy_view view, struct ml_ruleset *ret, struct ml_error *error)
+{
+	struct build build = { .policy = policy, .node = node, .view = view };
+	struct policy_others others;
+	int err;
+
+	if (ml_policy_others_all(policy, node, &others))
+		return ml_error_set(error, -ENOMEM, "out of memory");
+	build.others = &others;
+	err = ruleset_build(&build, ret, error);
+	ml_policy_others_clean(&others);
+	return err;
+}
+
+int ml_policy_ruleset_of(const struct ml_policy_reach *reach, size_t index,
+			 struct ml_ruleset *ret, struct ml_error *error)
+{
+	struct build build = {
+		.policy = reach->policy,
+		.node = ml_policy_node_at(reach->policy, (uint32_t)index),
+		.view = POLICY_VIEW_REAL,
+		.reach = reach,
+		.rank = (uint32_t)index,
+	};
+	struct policy_others others;
+	int err;
+
+	if (ml_policy_others_of(reach, build.rank, &others))
+		return ml_error_set(error, -ENOMEM, "out of memory");
+	build.others = &others;
+	err = ruleset_build(&build, ret, error);
+	ml_policy_others_clean(&others);
 	return err;
 }

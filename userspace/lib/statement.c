@@ -128,23 +128,17 @@ static int statement_check(const struct ml_statement *statement, struct ml_error
 	return statement_check_dates(statement, -EINVAL, error);
 }
 
-int ml_statement_sign(struct ml_statement *statement, const struct ml_leaf_input *leaves,
-		      size_t leaf_count, const struct ml_secret_key *key,
-		      uint8_t **ret, size_t *ret_length, struct ml_error *error)
+static int statement_sign(struct ml_statement *statement, const struct ml_merkle_hash *root,
+			  uint64_t count, const struct ml_secret_key *key, uint8_t **ret,
+			  size_t *ret_length, struct ml_error *error)
 {
 	struct ml_statement signed_ = *statement;
-	struct ml_merkle_hash root;
 	size_t length;
 	char *text;
 	int r;
 
-	r = statement_check(statement, error);
-	if (!r)
-		r = ml_leaves_root(statement->network, leaves, leaf_count, &root, error);
-	if (r)
-		return r;
-	signed_.tree_size = leaf_count;
-	memcpy(signed_.root, root.bytes, sizeof(signed_.root));
+	signed_.tree_size = count;
+	memcpy(signed_.root, root->bytes, sizeof(signed_.root));
 	text = statement_format(&signed_, &length);
 	if (!text)
 		return ml_error_set(error, -ENOMEM, "statement: out of memory");
@@ -153,4 +147,34 @@ int ml_statement_sign(struct ml_statement *statement, const struct ml_leaf_input
 	if (!r)
 		*statement = signed_;
 	return r;
+}
+
+int ml_statement_sign(struct ml_statement *statement, const struct ml_leaf_input *leaves,
+		      size_t leaf_count, const struct ml_secret_key *key,
+		      uint8_t **ret, size_t *ret_length, struct ml_error *error)
+{
+	struct ml_merkle_hash root;
+	int r;
+
+	r = statement_check(statement, error);
+	if (!r)
+		r = ml_leaves_root(statement->network, leaves, leaf_count, &root, error);
+	if (!r)
+		r = statement_sign(statement, &root, leaf_count, key, ret, ret_length, error);
+	return r;
+}
+
+int ml_statement_sign_tree(struct ml_statement *statement, const struct ml_merkle_tree *tree,
+			   const struct ml_secret_key *key, uint8_t **ret, size_t *ret_length,
+			   struct ml_error *error)
+{
+	struct ml_merkle_hash root;
+	int r;
+
+	r = statement_check(statement, error);
+	if (r)
+		return r;
+	ml_merkle_tree_root(tree, &root);
+	return statement_sign(statement, &root, ml_merkle_tree_count(tree), key, ret, ret_length,
+			      error);
 }
