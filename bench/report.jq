@@ -103,10 +103,10 @@ def against($peer): . as $series | [4, 6] | map(. as $family |
 def rechecked: . as $series | [4, 6] | map(. as $family |
 	times(added_on("walk"; $series; "state"; $family; "udp");
 	      added($series; "merlon"; $most; $family; "established")))[];
-def own_state: . as $series | [4, 6] | map(. as $family |
+def own_state($family): . as $series |
 	added($series; "merlon"; $most; $family; "udp") as $udp |
 	added($series; "merlon"; $most; $family; "some") as $tcp |
-	if $udp and $tcp then $udp - $tcp else null end)[];
+	if $udp and $tcp then $udp - $tcp else null end;
 def over_empty: . as $series | [4, 6] | map(. as $family |
 	added($series; "merlon"; $most; $family; "some") as $merlon |
 	added($series; "empty"; 0; $family; "first") as $empty |
@@ -123,7 +123,8 @@ def goals:
 	goal("and no dearer than nftables' empty chain"; 0; ""; true; over_empty),
 	goal("growth from 10 rules to \($most)"; 5; " %"; true; growth(4), growth(6)),
 	goal("each packet judged, against `ct state established accept`"; 6; "×"; false; rechecked),
-	goal("own state for replies, without conntrack"; 140; ""; true; own_state),
+	goal("own state for replies, without conntrack, IPv4"; 140; ""; true; own_state(4)),
+	(["the same, IPv6", "", ([$kernels[] | "\(.): \(own_state(6) | shown)"] | join("; ")), "no aim"] | row),
 	goal("with a flowtable and Merlon, over forwarding with no hooks"; 0; ""; true;
 		added_on("whole"; .; "merlon+flowtable"; 4; "udp"), added_on("whole"; .; "merlon+flowtable"; 6; "udp"));
 
