@@ -117,3 +117,25 @@ route() {
 	esac
 	expected=passed
 }
+
+# open_flow NAME FAMILY: a packet, and an answer; replies are those of somebody.
+open_flow() {
+	local way
+
+	for way in in out; do
+		route $way "$1" "$2" "" 1
+		echo "$way $packet" >$measure
+	done
+}
+
+# What the policy does not allow does not pass.
+refuses() {
+	local verdict
+
+	route in udp-64 "$2" 1 1
+	echo "in $packet" >$measure
+	read -r verdict _ <$samples
+	[ "$verdict" != dropped ] || return 0
+	say "$1: a packet of IPv$2 that no rule allows was not dropped"
+	bad=$((bad + 1))
+}

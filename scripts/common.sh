@@ -8,6 +8,7 @@ MERLON_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 MERLON_CACHE=${MERLON_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/merlon}
 MERLON_SERIES="6.1 6.12"
 MERLON_DEBUG_SERIES="6.12-debug 6.12-kcsan"	# scripts/kernel-debug; of no loop over all
+MERLON_UM_SERIES="6.12-um"	# scripts/kernel-um; a process, which no guest boots
 export MERLON_ROOT MERLON_CACHE
 
 note() { printf '# %s\n' "$*" >&2; }
@@ -23,6 +24,9 @@ known_series() {
 	*) die "no kernel series '$1': expected one of $MERLON_SERIES $MERLON_DEBUG_SERIES" ;;
 	esac
 }
+
+# What modules can be built for.
+buildable_series() { [ "$1" = "$MERLON_UM_SERIES" ] || known_series "$1"; }
 
 is_debug_series() { [[ " $MERLON_DEBUG_SERIES " == *" $1 "* ]]; }
 

@@ -24,6 +24,10 @@
  * "keep" before all that makes the packets, and holds them; "give" gives them to the node,
  * and how many of them passed is in passed.
  *
+ * In place of SOURCE DESTINATION PROTOCOL PORT PORT: "many PORT" are UDP packets from that
+ * port, of all UDP rules of the policy whose path is in flows, in random order.
+ * rounds: how many, 24 or less.
+ *
  * PROTOCOL: udp, ack (TCP). BYTES: of the IP packet. More than 1500 are one super-packet
  * of TCP (GSO), of segments of 1392 bytes; what is divided by is segments then.
  */
@@ -42,7 +46,9 @@
 #include <net/ip6_checksum.h>
 #include <net/tcp.h>
 
-#define ROUNDS		24	/* of which the cheapest counts; the first ones warm up */
+#include "flows.h"
+
+#define ROUNDS		24	/* at most, of which the cheapest counts; the first ones warm up */
 #define COUNT_MAX	512	/* WireGuard queues 1024 */
 #define SEGMENT		1392	/* bytes of IP */
 #define SEALED		4	/* WireGuard's message that carries data */
@@ -59,7 +65,13 @@ struct trip {
 	struct in6_addr source, destination;	/* IPv4: the first word */
 	unsigned int bytes, count;
 	unsigned int segments;			/* of one */
+	bool many;				/* flows; source_port is one for all */
 };
+
+static struct flows flows;
+static unsigned int next_flow;
+static unsigned int rounds = ROUNDS;
+module_param(rounds, uint, 0600);
 
 /*
  * What ends at @last is counted, and goes no further; what comes to @hold is kept.
@@ -77,6 +89,7 @@ static struct {
 
 static struct {
 	u64 rounds[ROUNDS];	/* hundredths of a nanosecond, each */
+	unsigned int count;
 	u64 best;
 	bool passed;
 } result;
@@ -123,7 +136,10 @@ static bool is_measured(const struct sk_buff *skb)
 	if (!is_ip(skb))
 		return false;
 	udp = behind_ip(skb, &protocol);
-	return protocol == run.trip.protocol && udp->dest == htons(run.trip.port);
+	if (protocol != run.trip.protocol)
+		return false;
+	return run.trip.many ? udp->source == htons(run.trip.source_port) :
+			       udp->dest == htons(run.trip.port);
 }
 
 static void arrive(struct sk_buff *skb)
@@ -275,8 +291,18 @@ static void put_checksum(struct sk_buff *skb, const struct trip *trip)
 	skb->ip_summed = CHECKSUM_UNNECESSARY;
 }
 
+/* The next of many. */
+static void take_flow(struct trip *trip)
+{
+	const struct flow *flow = &flows.list[next_flow++ % flows.count];
+
+	trip->source = flow->source;
+	trip->destination = flow->destination;
+	trip->port = ntohs(flow->port);
+}
+
 /* From the IP header on; room in front of it for what a tunnel puts there. */
-static struct sk_buff *packet(const struct trip *trip)
+static struct sk_buff *packet(struct trip *trip)
 {
 	unsigned int payload = trip->bytes - ip_bytes(trip) - header_bytes(trip);
 	bool paged = trip->segments > 1;
@@ -284,6 +310,8 @@ static struct sk_buff *packet(const struct trip *trip)
 
 	if (!skb)
 		return NULL;
+	if (trip->many)
+		take_flow(trip);
 	skb_reserve(skb, 128);
 	skb_reset_network_header(skb);
 	if (trip->family == AF_INET)
@@ -419,7 +447,8 @@ static int measure_way(const struct way *way)
 	u64 time;
 
 	result.best = U64_MAX;
-	for (i = -2; i < ROUNDS && !err; i++) {
+	result.count = clamp_t(unsigned int, rounds, 1, ROUNDS);
+	for (i = -2; i < (int)result.count && !err; i++) {
 		err = one_round(way, &time);
 		if (i < 0)
 			result.passed = time;
@@ -468,6 +497,7 @@ static int read_trip(const char *text, char *way, struct trip *trip)
 	char from[48], to[48], protocol[8];
 	unsigned int source_port, port;
 
+	trip->many = false;
 	if (sscanf(text, "%15s %47s %47s %7s %u %u %u %u", way, from, to, protocol, &source_port,
 		   &port, &trip->bytes, &trip->count) != 8)
 		return -EINVAL;
@@ -478,6 +508,22 @@ static int read_trip(const char *text, char *way, struct trip *trip)
 	trip->port = port;
 	return address(trip, from, &trip->source) ?: address(trip, to, &trip->destination) ?:
 	       check_trip(trip);
+}
+
+static int read_many(const char *text, char *way, struct trip *trip)
+{
+	unsigned int port;
+
+	memset(trip, 0, sizeof(*trip));
+	if (sscanf(text, "%15s many %u %u %u", way, &port, &trip->bytes, &trip->count) != 4)
+		return -EINVAL;
+	if (!flows.count)
+		return -ENOENT;
+	trip->many = true;
+	trip->family = flows.ip6 ? AF_INET6 : AF_INET;
+	trip->protocol = IPPROTO_UDP;
+	trip->source_port = port;
+	return check_trip(trip);
 }
 
 static const struct way *find_way(const char *name)
@@ -513,7 +559,9 @@ static int control_set(const char *text, const struct kernel_param *param)
 		return give_kept();
 	skb_queue_purge(&run.held);
 	kept = NULL;
-	err = read_trip(keeps ? text + 5 : text, name, &run.trip);
+	text += keeps ? 5 : 0;
+	err = strstr(text, " many ") ? read_many(text, name, &run.trip) :
+				       read_trip(text, name, &run.trip);
 	if (err)
 		return err;
 	way = find_way(name);
@@ -534,9 +582,10 @@ static int control_get(char *to, const struct kernel_param *param)
 
 static int samples_get(char *to, const struct kernel_param *param)
 {
-	int i, n = sysfs_emit(to, result.passed ? "passed" : "dropped");
+	unsigned int i;
+	int n = sysfs_emit(to, result.passed ? "passed" : "dropped");
 
-	for (i = 0; result.passed && i < ROUNDS; i++)
+	for (i = 0; result.passed && i < result.count; i++)
 		n += sysfs_emit_at(to, n, " %llu", result.rounds[i]);
 	return n + sysfs_emit_at(to, n, "\n");
 }
@@ -546,12 +595,24 @@ static int passed_get(char *to, const struct kernel_param *param)
 	return sysfs_emit(to, "%u\n", run.seen);
 }
 
+/* A path. */
+static int flows_set(const char *text, const struct kernel_param *param)
+{
+	char path[200];
+
+	if (sscanf(text, "%199s", path) != 1)
+		return -EINVAL;
+	return flows_load(&flows, path, "udp");
+}
+
+static const struct kernel_param_ops policy = { .set = flows_set };
 static const struct kernel_param_ops passed = { .get = passed_get };
 static const struct kernel_param_ops control = { .set = control_set, .get = control_get };
 static const struct kernel_param_ops samples = { .get = samples_get };
 
 module_param_cb(measure, &control, NULL, 0600);
 module_param_cb(samples, &samples, NULL, 0400);
+module_param_cb(flows, &policy, NULL, 0200);
 module_param_cb(passed, &passed, NULL, 0400);
 
 /* Both ends of a wire have one address: without ARP, a device sends to its own. */
@@ -617,8 +678,14 @@ static int __init wire_init(void)
 	return 0;
 }
 
+static void __exit wire_exit(void)
+{
+	remove_ends();
+	flows_free(&flows);
+}
+
 module_init(wire_init);
-module_exit(remove_ends);
+module_exit(wire_exit);
 
 MODULE_DESCRIPTION("What a node pays for a packet, received to sent");
 MODULE_LICENSE("GPL");
