@@ -138,7 +138,8 @@ def document:
 	"# What a packet costs, natively", "",
 	"Written by `make bench-native` (bench/native-report); not by hand. In user-mode Linux, on one of the machine's own",
 	"processors, with its caches: what `make bench` cannot see, which counts instructions. Nothing but ratios of one turn means",
-	"much here; what user-mode Linux does otherwise than a kernel, and in whose favour, is in [performance.md](performance.md).",
+	"much here. The eBPF peer is left out: user-mode Linux does not compile BPF. What else it does otherwise than a kernel, and in",
+	"whose favour, is in [performance.md](performance.md).",
 	"Raw samples: [bench-native.json](bench-native.json).", "",
 	"Merlon \($environment.merlon), commit \($environment.commit), \($environment.date); \($environment.kernel); \($environment.compiler);",
 	"\($environment.tools); on \($environment.cpu) (\($environment.caches)), Linux \($environment.host).",
@@ -146,6 +147,6 @@ def document:
 
 def data: ($family | tonumber) as $family | $sizes[] as $size |
 	[$size, ($policies[] as $peer | added($peer; $size; $family; "many") |
-		(middle, quantile(0.25), quantile(0.75)) // "NaN")] | map(tostring) | join(" ");
+		(middle, quantile(0.25), quantile(0.75)) | . // "NaN")] | map(tostring) | join(" ");
 
 if $part == "goals" then goals elif $part == "data" then data else document end
