@@ -5,7 +5,7 @@
 def turns(f): [1, 3, 2] | map(f);
 def hook($peer; $rules; $family; $packet; $ns):
 	{series: "6.12-um", kernel: "k", peer: $peer, rules: $rules, family: $family, packet: $packet,
-	 way: "forward", calls: 10000, ghz: 2.5, backwards: 0, samples: turns(. * $ns * 100)};
+	 way: "forward", calls: 10000, clock: 1000, backwards: 0, samples: turns(. * $ns * 100)};
 def exit($peer; $rules; $family; $packet; $way; $ns): turns(. * $ns * 100) | .[] |
 	{series: "6.12-um", kernel: "k", peer: $peer, rules: $rules, family: $family, packet: $packet,
 	 way: $way, verdict: "passed", samples: [., . * 9, .]};

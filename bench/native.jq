@@ -53,7 +53,8 @@ def hooks:
 	"Over the same call with no hook, in the same turn; median and quartiles of \($hooks[0].samples | length) turns.",
 	((4, 6) as $family | "", "![IPv\($family)](bench-native-ipv\($family).svg)", hooks_of($family; ("many", "one"))),
 	"", "### Growth", "", growths(["hash", "vmap", "pipapo", "ipset", "merlon"]),
-	"", "Clock: the TSC, \($hooks | map(.ghz) | "\(min) to \(max)") GHz by the host's monotonic clock over each measurement; it went backwards \($hooks | map(.backwards) | add) times.";
+	"", "Clock: the processor's time of the thread that the kernel is, by the host. In the least disturbed round of each measurement",
+	"it went \($hooks | map(.clock) | "\(min) to \(max)") thousandths of what the TSC did; either went backwards \($hooks | map(.backwards) | add) times.";
 
 # --------------------------------------------------------------------------- exit
 

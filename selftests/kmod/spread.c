@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * spread: what a packet costs in the hooks at FORWARD by the processor's own clock,
- * caches, branches and all: for user-mode Linux (bench/native). Several policies are
+ * spread: what a packet costs in the hooks at FORWARD in the processor's time, caches,
+ * branches and all: for user-mode Linux (bench/native). Several policies are
  * there at once, each in a network namespace of its own, and are measured in turn on the
  * same packets, so that what disturbs one disturbs all.
  *
@@ -15,9 +15,11 @@
  *   drop		the namespaces are let go
  *
  * Read /proc/spread: a line for each NAME, "NAME CALLS ROUND…": CALLS packets in each
- * round, and what a packet took in each, in hundredths of a cycle of the TSC. And the
- * first line: "clock CYCLES NANOSECONDS BACKWARDS", how far TSC and the kernel's clock
- * went while all that was measured, and how often the TSC went backwards.
+ * round, and what a packet took in each, in hundredths of a nanosecond (clock.h). And the
+ * first line, "clock PERMILLE BACKWARDS", says whether that clock is to be trusted: in the
+ * round that was disturbed least, how far it went while the processor's TSC went a
+ * thousandth of that round, at the rate that TSC and the host's clock had over all of
+ * them; and how often either went backwards.
  *
  * One packet is used for all calls, and its addresses and ports are written anew for
  * each: it is in the cache, as what has just been decrypted is; what the policy's tables
@@ -26,7 +28,6 @@
  */
 #include <linux/ip.h>
 #include <linux/ipv6.h>
-#include <linux/ktime.h>
 #include <linux/module.h>
 #include <linux/netfilter.h>
 #include <linux/nsproxy.h>
@@ -38,13 +39,15 @@
 #include <net/net_namespace.h>
 #include <net/route.h>
 
+#include "clock.h"
 #include "flows.h"
 
 #define SCENES		16
 #define ROUNDS		128
 #define CALLS		10000	/* in a round, at most */
 #define CALLS_MIN	64
-#define ROUND		10000000	/* cycles: some milliseconds */
+#define ROUND		4000000	/* nanoseconds */
+#define LONG_ENOUGH	100000	/* nanoseconds, to compare clocks by */
 
 struct scene {
 	char name[16];
@@ -54,7 +57,7 @@ struct scene {
 	struct nf_hook_ops *bare;
 	unsigned int next;		/* flow */
 	unsigned int calls;
-	u64 rounds[ROUNDS];		/* hundredths of a cycle */
+	u64 rounds[ROUNDS];		/* hundredths of a nanosecond */
 };
 
 static struct scene scenes[SCENES];
@@ -62,10 +65,15 @@ static unsigned int scene_count, round_count;
 static struct flows flows;
 static struct sk_buff *skb;
 
+struct span {
+	u64 nanoseconds, cycles;
+};
+
+/* What clocks did: in all, by the host's clock; and in the round that was disturbed least. */
 static struct {
-	u64 cycles, backwards;
-	s64 nanoseconds;
-} elapsed;
+	struct span all, best;
+	u64 backwards;
+} clocks;
 
 /* -------------------------------------------------------------------- packet */
 
@@ -159,19 +167,36 @@ static __always_inline unsigned int send_some(struct scene *scene, unsigned int 
 
 static u64 cycles(void)
 {
-	u64 now;
+	asm volatile("lfence" : : : "memory");
+	return __builtin_ia32_rdtsc();
+}
 
-	asm volatile("lfence" : : : "memory");
-	now = __builtin_ia32_rdtsc();
-	asm volatile("lfence" : : : "memory");
+static struct span now(void)
+{
+	struct span now = { clock_now(), cycles() };
+
 	return now;
+}
+
+static u64 since(struct span begin)
+{
+	struct span end = now(), took;
+
+	took.nanoseconds = end.nanoseconds - begin.nanoseconds;
+	took.cycles = end.cycles - begin.cycles;
+	if ((s64)took.nanoseconds < 0 || (s64)took.cycles < 0)
+		clocks.backwards++;
+	else if (took.nanoseconds > LONG_ENOUGH &&
+		 took.nanoseconds * clocks.best.cycles >= clocks.best.nanoseconds * took.cycles)
+		clocks.best = took;
+	return took.nanoseconds;
 }
 
 /* Who drops the packet frees it: there is a reference for every call. */
 static unsigned int send(struct scene *scene, unsigned int calls, unsigned int step, u64 *ret_time)
 {
 	unsigned int passed;
-	u64 begin, end;
+	struct span begin;
 
 	refcount_add(calls, &skb->users);
 	skb->dev = scene->in;
@@ -179,18 +204,15 @@ static unsigned int send(struct scene *scene, unsigned int calls, unsigned int s
 	local_bh_disable();
 	rcu_read_lock();
 	skb_dst_set_noref(skb, scene->dst);
-	begin = cycles();
+	begin = now();
 	passed = flows.ip6 ? send_some(scene, calls, step, true) :
 			     send_some(scene, calls, step, false);
-	end = cycles();
+	*ret_time = since(begin);
 	skb_dst_drop(skb);
 	rcu_read_unlock();
 	local_bh_enable();
 	if (passed)
 		WARN_ON_ONCE(refcount_sub_and_test(passed, &skb->users));
-	if (end < begin)
-		elapsed.backwards++;
-	*ret_time = end - begin;
 	return passed;
 }
 
@@ -242,15 +264,15 @@ static int measure(const char *what, unsigned int rounds)
 	u64 begin, began;
 	int err;
 
+	memset(&clocks, 0, sizeof(clocks));
 	if ((!many && strcmp(what, "one")) || !rounds || rounds > ROUNDS || !scene_count)
 		return -EINVAL;
 	round_count = rounds;
-	elapsed.backwards = 0;
 	began = ktime_get_ns();
 	begin = cycles();
 	err = measure_rounds(many);
-	elapsed.cycles = cycles() - begin;
-	elapsed.nanoseconds = ktime_get_ns() - began;
+	clocks.all.cycles = cycles() - begin;
+	clocks.all.nanoseconds = ktime_get_ns() - began;
 	return err;
 }
 
@@ -422,12 +444,19 @@ static const struct kernel_param_ops control = { .set = control_set };
 
 module_param_cb(control, &control, NULL, 0200);
 
+/* Of best, at the rate of all: cycles in a microsecond. */
+static u64 permille(void)
+{
+	u64 rate = div64_u64(clocks.all.cycles * 1000, clocks.all.nanoseconds ?: 1);
+
+	return div64_u64(clocks.best.nanoseconds * rate, clocks.best.cycles ?: 1);
+}
+
 static int show(struct seq_file *to, void *unused)
 {
 	unsigned int i, round;
 
-	seq_printf(to, "clock %llu %lld %llu\n", elapsed.cycles, elapsed.nanoseconds,
-		   elapsed.backwards);
+	seq_printf(to, "clock %llu %llu\n", permille(), clocks.backwards);
 	for (i = 0; i < scene_count; i++) {
 		seq_printf(to, "%s %u", scenes[i].name, scenes[i].calls);
 		for (round = 0; round < round_count; round++)

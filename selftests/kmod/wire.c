@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * wire: what a node pays for a packet, received to sent, in instructions, where the
- * guest's clock counts those (selftests/vm/run --icount). For tests, in guests.
+ * guest's clock counts those (selftests/vm/run --icount), or, in user-mode Linux
+ * (bench/um/run), in the processor's time. For tests, in guests.
  *
  * Two wires, whose ends are network devices, to be moved where they belong:
  *
@@ -37,7 +38,6 @@
 #include <linux/inet.h>
 #include <linux/ip.h>
 #include <linux/ipv6.h>
-#include <linux/ktime.h>
 #include <linux/module.h>
 #include <linux/netdevice.h>
 #include <linux/tcp.h>
@@ -46,6 +46,7 @@
 #include <net/ip6_checksum.h>
 #include <net/tcp.h>
 
+#include "clock.h"
 #include "flows.h"
 
 #define ROUNDS		24	/* at most, of which the cheapest counts; the first ones warm up */
@@ -144,7 +145,7 @@ static bool is_measured(const struct sk_buff *skb)
 
 static void arrive(struct sk_buff *skb)
 {
-	run.end = ktime_get_ns();
+	run.end = clock_now();
 	run.seen += skb_is_gso(skb) ? skb_shinfo(skb)->gso_segs : 1;
 	dev_kfree_skb_any(skb);
 	if (run.seen == run.wanted)
@@ -388,7 +389,7 @@ static u64 give(struct net_device *dev)
 	u64 begin;
 
 	local_bh_disable();
-	begin = ktime_get_ns();
+	begin = clock_now();
 	while ((skb = __skb_dequeue(&run.held))) {
 		skb->protocol = eth_type_trans(skb, dev);
 		netif_receive_skb(skb);
