@@ -173,17 +173,20 @@ static u64 cycles(void)
 
 static struct span now(void)
 {
-	struct span now = { clock_now(), cycles() };
+	struct span now;
 
+	now.cycles = cycles();
+	now.nanoseconds = clock_now();
 	return now;
 }
 
+/* What is between the clock's readings is between the TSC's, too. */
 static u64 since(struct span begin)
 {
-	struct span end = now(), took;
+	struct span took;
 
-	took.nanoseconds = end.nanoseconds - begin.nanoseconds;
-	took.cycles = end.cycles - begin.cycles;
+	took.nanoseconds = clock_now() - begin.nanoseconds;
+	took.cycles = cycles() - begin.cycles;
 	if ((s64)took.nanoseconds < 0 || (s64)took.cycles < 0)
 		clocks.backwards++;
 	else if (took.nanoseconds > LONG_ENOUGH &&
