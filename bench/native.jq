@@ -58,7 +58,7 @@ def hooks:
 
 # --------------------------------------------------------------------------- exit
 
-{both: "nftables, hash set, both ways", merlon: "**Merlon**, scope `tunnels`",
+{"bare-walk": "three hooks that do nothing", both: "nftables, hash set, both ways", merlon: "**Merlon**, scope `tunnels`",
  "merlon-everything": "**Merlon**, scope `everything`", "none-again": "nothing, once more"} as $filters |
 {"udp-64": "64 bytes", "udp-1392": "1392 bytes", "tcp-gso": "TCP, 62000 bytes at once",
  "many-64": "64 bytes", "many-1392": "1392 bytes"} as $packets |
