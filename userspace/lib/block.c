@@ -89,16 +89,23 @@ static struct ml_block *block_new(struct ml_blocks *blocks, const uint8_t digest
 	return block;
 }
 
+struct ml_block *ml_blocks_find(const struct ml_blocks *blocks, const uint8_t digest[static 32])
+{
+	struct ml_block *block = *slot_of(blocks, digest);
+
+	while (block && memcmp(block->sha256, digest, sizeof(block->sha256)) != 0)
+		block = block->next;
+	return block;
+}
+
 struct ml_block *ml_blocks_put(struct ml_blocks *blocks, const void *data, size_t length)
 {
 	uint8_t digest[crypto_hash_sha256_BYTES];
 	struct ml_block *block;
 
 	crypto_hash_sha256(digest, data, length);
-	for (block = *slot_of(blocks, digest); block; block = block->next)
-		if (!memcmp(block->sha256, digest, sizeof(digest)))
-			return ml_block_hold(block);
-	return block_new(blocks, digest, data, length);
+	block = ml_blocks_find(blocks, digest);
+	return block ? ml_block_hold(block) : block_new(blocks, digest, data, length);
 }
 
 struct ml_block *ml_block_hold(struct ml_block *block)

@@ -24,6 +24,8 @@ void ml_blocks_free(struct ml_blocks *blocks);
 
 /* A copy of @data, or the one that is there already. NULL: no memory. */
 struct ml_block *ml_blocks_put(struct ml_blocks *blocks, const void *data, size_t length);
+/* NULL: nobody holds one. */
+struct ml_block *ml_blocks_find(const struct ml_blocks *blocks, const uint8_t digest[static 32]);
 struct ml_block *ml_block_hold(struct ml_block *block);
 /* @block may be NULL. */
 void ml_blocks_drop(struct ml_blocks *blocks, struct ml_block *block);

@@ -67,6 +67,17 @@ int ml_policy_parse_with(const char *file, const char *text, size_t length,
 			 const struct ml_policy_enrolled *enrolled, struct ml_policy **ret,
 			 struct ml_error *error);
 
+/**
+ * ml_policy_admits - could @member be enrolled, for all that the source says?
+ * @policy: parsed with no members, and the names of those that have left
+ *
+ * A quick answer for one that joins; what other enrolled nodes have is the
+ * caller's to know. Return: 0; -EINVAL: never as it is; -EEXIST: its name or key is
+ * taken, or is that of a node that has left and that the policy still speaks of.
+ */
+int ml_policy_admits(const struct ml_policy *policy, const struct ml_policy_member *member,
+		     struct ml_error *error);
+
 /* The section network: where enrolled nodes get their addresses. Family 0: none of it. */
 struct ml_policy_pools {
 	struct ml_prefix ipv4, ipv6;

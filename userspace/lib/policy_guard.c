@@ -74,11 +74,15 @@ bool ml_policy_guard_everything(const struct policy_guard *guard)
 	return guard->scope && !strcmp(guard->scope->string.text, "everything");
 }
 
-static bool is_gone(const struct ml_policy *policy, const char *name)
+/* And if so, it is noted that it is still spoken of. */
+static bool is_gone(struct ml_policy *policy, const char *name)
 {
 	uint32_t found = ml_policy_name_find(policy, name);
 
-	return found != POLICY_NONE && policy->names.items[found].kind == POLICY_GONE;
+	if (found == POLICY_NONE || policy->names.items[found].kind != POLICY_GONE)
+		return false;
+	policy->names.items[found].said = true;
+	return true;
 }
 
 static int exit_node_read(struct policy_reader *reader, const struct ml_hujson_value *value,

@@ -188,3 +188,59 @@ int ml_policy_members_add(struct policy_reader *reader, struct policy_claims *cl
 		err = gone_add(reader, enrolled->gone[i]);
 	return err;
 }
+
+/* ------------------------------------------------------------- one that joins */
+
+static int name_admits(const struct ml_policy *policy, const char *name, struct ml_error *error)
+{
+	uint32_t found = ml_policy_name_find(policy, name);
+
+	if (!ml_name_valid(name) || ml_policy_reads_as_address(name))
+		return ml_error_set(error, -EINVAL, "\"%.64s\" is no name for a node: " ML_NAME_RULE
+				    ", and does not read as an address", name);
+	if (found == POLICY_NONE)
+		return 0;
+	if (policy->names.items[found].kind != POLICY_GONE)
+		return ml_error_set(error, -EEXIST, "the name \"%.64s\" is taken: the policy defines "
+				    "it; choose another one", name);
+	if (!policy->names.items[found].said)
+		return 0;
+	return ml_error_set(error, -EEXIST, "the name \"%.64s\" was another node's, which the policy "
+			    "still speaks of; choose another one, or take it out of the policy", name);
+}
+
+static int tags_admit(const struct ml_policy *policy, const struct ml_policy_member *member,
+		      struct ml_error *error)
+{
+	for (size_t i = 0; i < member->tag_count; i++) {
+		uint32_t tag = ml_policy_name_find(policy, member->tags[i]);
+
+		if (tag == POLICY_NONE || policy->names.items[tag].kind != POLICY_TAG)
+			return ml_error_set(error, -EINVAL, "the tag \"%.64s\" is not defined in the "
+					    "policy's tagOwners", member->tags[i]);
+	}
+	return 0;
+}
+
+static int key_admits(const struct ml_policy *policy, const uint8_t key[static 32],
+		      struct ml_error *error)
+{
+	char text[45];
+
+	sodium_bin2base64(text, sizeof(text), key, 32, sodium_base64_VARIANT_ORIGINAL);
+	for (size_t i = 0; i < policy->node_count; i++)
+		if (policy->nodes[i].public_key && !strcmp(policy->nodes[i].public_key, text))
+			return ml_error_set(error, -EEXIST, "its WireGuard key is that of node "
+					    "\"%s\"; make a new one", policy->nodes[i].name);
+	return 0;
+}
+
+int ml_policy_admits(const struct ml_policy *policy, const struct ml_policy_member *member,
+		     struct ml_error *error)
+{
+	int err = name_admits(policy, member->name, error);
+
+	if (!err)
+		err = tags_admit(policy, member, error);
+	return err ? err : key_admits(policy, member->public_key, error);
+}

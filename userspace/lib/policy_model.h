@@ -61,6 +61,7 @@ struct policy_name {
 	struct ml_prefix *prefixes;	/* host, node, ipset, literal */
 	size_t prefix_count;
 	uint32_t index;			/* node: in the nodes; ipset: in the ipsets */
+	bool said;			/* gone: something still speaks of it */
 };
 
 struct policy_names {

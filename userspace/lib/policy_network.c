@@ -34,7 +34,7 @@ static int pool_check(struct policy_reader *reader, const struct ml_hujson_value
 static int pool_read(struct policy_reader *reader, const struct ml_hujson_value *value,
 		     const struct pool_rule *rule, struct ml_prefix *ret)
 {
-	struct ml_prefix pool;
+	struct ml_prefix pool = { .family = 0 };
 	int err = ml_policy_expect(reader, value, ML_HUJSON_STRING, rule->key);
 
 	if (!err)

@@ -340,14 +340,13 @@ static int guard_build(const struct ml_policy *policy, const struct policy_node 
 			    MERLON_MAX_RULES);
 }
 
-static int ruleset_build(struct build *build, struct ml_ruleset *ret, struct ml_error *error)
+/* build->ruleset is empty; it is again where this fails. */
+static int ruleset_build(struct build *build, struct ml_error *error)
 {
 	struct policy_guard guard = ml_policy_guard_of(build->policy, build->node);
-	struct ml_ruleset ruleset = { .reject_unmatched = ml_policy_guard_rejects(&guard) };
-	int err;
+	int err = sets_build(build);
 
-	build->ruleset = &ruleset;
-	err = sets_build(build);
+	build->ruleset->reject_unmatched = ml_policy_guard_rejects(&guard);
 	if (!err)
 		err = rules_build(build);
 	if (!err)
@@ -362,25 +361,28 @@ static int ruleset_build(struct build *build, struct ml_ruleset *ret, struct ml_
 		ml_error_set(error, -ENOMEM, "out of memory");
 	/* Tests are of grants: what they ask is which packets a tunnel may carry. */
 	else if (build->view == POLICY_VIEW_REAL)
-		err = guard_build(build->policy, build->node, &ruleset, error);
+		err = guard_build(build->policy, build->node, build->ruleset, error);
 	if (err)
-		ml_ruleset_free(&ruleset);
-	else
-		*ret = ruleset;
+		ml_ruleset_free(build->ruleset);
 	return err;
 }
 
 int ml_policy_ruleset_view(const struct ml_policy *policy, const struct policy_node *node,
 			   enum policy_view view, struct ml_ruleset *ret, struct ml_error *error)
 {
-	struct build build = { .policy = policy, .node = node, .view = view };
+	struct ml_ruleset ruleset = { .reject_unmatched = false };
+	struct build build = {
+		.policy = policy, .node = node, .view = view, .ruleset = &ruleset,
+	};
 	struct policy_others others;
 	int err;
 
 	if (ml_policy_others_all(policy, node, &others))
 		return ml_error_set(error, -ENOMEM, "out of memory");
 	build.others = &others;
-	err = ruleset_build(&build, ret, error);
+	err = ruleset_build(&build, error);
+	if (!err)
+		*ret = ruleset;
 	ml_policy_others_clean(&others);
 	return err;
 }
@@ -388,8 +390,10 @@ int ml_policy_ruleset_view(const struct ml_policy *policy, const struct policy_n
 int ml_policy_ruleset_of(const struct ml_policy_reach *reach, size_t index,
 			 struct ml_ruleset *ret, struct ml_error *error)
 {
+	struct ml_ruleset ruleset = { .reject_unmatched = false };
 	struct build build = {
 		.policy = reach->policy,
+		.ruleset = &ruleset,
 		.node = ml_policy_node_at(reach->policy, (uint32_t)index),
 		.view = POLICY_VIEW_REAL,
 		.reach = reach,
@@ -401,7 +405,9 @@ int ml_policy_ruleset_of(const struct ml_policy_reach *reach, size_t index,
 	if (ml_policy_others_of(reach, build.rank, &others))
 		return ml_error_set(error, -ENOMEM, "out of memory");
 	build.others = &others;
-	err = ruleset_build(&build, ret, error);
+	err = ruleset_build(&build, error);
+	if (!err)
+		*ret = ruleset;
 	ml_policy_others_clean(&others);
 	return err;
 }

@@ -208,6 +208,8 @@ static int alias_read(struct policy_reader *reader, const struct selector *selec
 
 	*ret = ml_policy_name_find(reader->policy, alias);
 	kind = *ret == POLICY_NONE ? POLICY_ANY : reader->policy->names.items[*ret].kind;
+	if (kind == POLICY_GONE && alias == selector->text)
+		reader->policy->names.items[*ret].said = true;
 	if (kind == POLICY_HOST ||
 	    ((kind == POLICY_NODE || kind == POLICY_GONE) && alias == selector->text))
 		return 0;
