@@ -5,21 +5,25 @@ lib_src := $(wildcard userspace/lib/*.c) $(wildcard kmod/classifier/*.c)
 cli_src := $(wildcard userspace/cli/*.c)
 agent_src := $(wildcard userspace/agent/*.c)
 audit_src := $(wildcard userspace/control/audit*.c)
+# All but main.c is a library, so that unit tests can have it.
+signer_src := $(filter-out userspace/signer/main.c,$(wildcard userspace/signer/*.c))
 unit_src := $(wildcard selftests/unit/*.c)
 tool_src := $(wildcard selftests/tools/*.c)
 fuzz_src := $(wildcard selftests/fuzz/*.c)
 
 obj = $(patsubst %.c,$(O)/obj/%.o,$(1))
-all_src := $(lib_src) $(cli_src) $(agent_src) $(audit_src) $(unit_src) $(tool_src) $(fuzz_src)
+all_src := $(lib_src) $(cli_src) $(agent_src) $(audit_src) $(signer_src) userspace/signer/main.c $(unit_src) $(tool_src) $(fuzz_src)
 
 lib_a := $(O)/libmerlon.a
 audit_a := $(O)/libaudit.a
+signer_a := $(O)/libsigner.a
 libs := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 unit_bin := $(patsubst selftests/unit/%.c,$(O)/unit/%,$(unit_src))
 tool_bin := $(patsubst selftests/tools/%.c,$(O)/tools/%,$(tool_src))
 fuzz_bin := $(patsubst selftests/fuzz/%.c,$(O)/fuzz/%,$(fuzz_src))
 
-programs := $(if $(cli_src),$(O)/merlon) $(if $(agent_src),$(O)/merlond)
+programs := $(if $(cli_src),$(O)/merlon) $(if $(agent_src),$(O)/merlond) \
+	$(O)/merlon-signer
 
 .PHONY: programs unit-programs tools fuzz-programs
 programs: $(programs)
@@ -47,6 +51,18 @@ $(O)/merlon: $(call obj,$(cli_src)) $(lib_a)
 $(O)/merlond: $(call obj,$(agent_src)) $(lib_a)
 	@echo "  LD      $(SAN) $@"
 	@$(CC) $(CFLAGS) $(LINKOPT) -o $@ $^ $(libs)
+
+$(signer_a): $(call obj,$(signer_src))
+	@rm -f $@
+	@ar rcs $@ $^
+
+$(O)/merlon-signer: $(call obj,userspace/signer/main.c) $(signer_a) $(lib_a)
+	@echo "  LD      $(SAN) $@"
+	@$(CC) $(CFLAGS) $(LINKOPT) -o $@ $^ $(libs)
+
+$(O)/unit/test_signer_%: $(O)/obj/selftests/unit/test_signer_%.o $(signer_a) $(lib_a)
+	@mkdir -p $(@D)
+	@$(CC) $(CFLAGS) $(LINKOPT) -o $@ $^ $(libs) -lcmocka
 
 $(O)/unit/%: $(O)/obj/selftests/unit/%.o $(lib_a)
 	@mkdir -p $(@D)
