@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Generic netlink, over libmnl: one socket that speaks to one family. A refusal
- * comes back as the kernel's errno, with the sentence that it sent where it
- * sent one (NLMSGERR_ATTR_MSG).
+ * Generic netlink: one socket that speaks to one family. Refusals are as in
+ * netlink.h.
  */
 #ifndef ML_GENL_H
 #define ML_GENL_H
@@ -13,15 +12,22 @@
 #include <libmnl/libmnl.h>
 
 #include "error.h"
+#include "netlink.h"
 
-#define ML_GENL_BUFFER (64u << 10)	/* bytes of one message, and of one read */
+#define ML_GENL_BUFFER ML_NETLINK_BUFFER
 
 struct ml_genl;		/* one thread at a time */
 
 /* -ENOENT: the kernel has no such family. */
 int ml_genl_open(const char *family, uint8_t version, struct ml_genl **ret,
 		 struct ml_error *error);
+/* The same in two steps, for who may open sockets only before the family is there. */
+int ml_genl_socket(const char *family, uint8_t version, struct ml_genl **ret,
+		   struct ml_error *error);
+/* Looks the family up, anew; the kernel may load its module for it. */
+int ml_genl_find(struct ml_genl *genl, struct ml_error *error);
 void ml_genl_close(struct ml_genl *genl);
+struct ml_netlink *ml_genl_netlink(struct ml_genl *genl);
 int ml_genl_fd(const struct ml_genl *genl);
 
 /**
@@ -33,16 +39,9 @@ int ml_genl_fd(const struct ml_genl *genl);
  */
 struct nlmsghdr *ml_genl_begin(struct ml_genl *genl, uint8_t command, uint16_t flags);
 
-/* Called for every message of an answer; not 0 ends it and is returned. */
-typedef int (*ml_genl_each)(const struct nlmsghdr *message, void *arg);
+typedef ml_netlink_each ml_genl_each;
 
-/**
- * ml_genl_talk - send what was begun, and read the answer to its end
- * @each: may be NULL
- *
- * Return: 0; what @each returned; -EINTR: a dump that changed under way; or
- * what the kernel said.
- */
+/* As ml_netlink_talk(). */
 int ml_genl_talk(struct ml_genl *genl, ml_genl_each each, void *arg,
 		 struct ml_error *error);
 

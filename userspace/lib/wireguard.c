@@ -193,27 +193,36 @@ static int explain(const char *name, int code, struct ml_error *error)
 	}
 }
 
-int ml_wireguard_read(const char *name, struct ml_wireguard_device *ret,
-		      struct ml_error *error)
+int ml_wireguard_read_by(struct ml_genl *genl, const char *name,
+			 struct ml_wireguard_device *ret, struct ml_error *error)
 {
 	struct ml_wireguard_device device;
-	struct ml_genl *genl;
 	int code, tries = TRIES;
 
 	if (!name[0] || strlen(name) >= IFNAMSIZ)
 		return ml_error_set(error, -ENODEV, "'%.40s' is not the name of a device", name);
-	code = ml_genl_open(WG_GENL_NAME, WG_GENL_VERSION, &genl, error);
+	do {
+		code = read_once(genl, name, &device, error);
+	} while (code == -EINTR && --tries);
+	ml_netlink_wipe(ml_genl_netlink(genl));
+	if (code)
+		return explain(name, code, error);
+	*ret = device;
+	return 0;
+}
+
+int ml_wireguard_read(const char *name, struct ml_wireguard_device *ret,
+		      struct ml_error *error)
+{
+	struct ml_genl *genl;
+	int code = ml_genl_open(WG_GENL_NAME, WG_GENL_VERSION, &genl, error);
+
 	if (code == -ENOENT)
 		return ml_error_set(error, code, "the kernel has no WireGuard loaded: run "
 				    "'modprobe wireguard'");
 	if (code)
 		return code;
-	do {
-		code = read_once(genl, name, &device, error);
-	} while (code == -EINTR && --tries);
+	code = ml_wireguard_read_by(genl, name, ret, error);
 	ml_genl_close(genl);
-	if (code)
-		return explain(name, code, error);
-	*ret = device;
-	return 0;
+	return code;
 }

@@ -13,6 +13,8 @@
 #include "error.h"
 #include "ruleset.h"
 
+struct ml_genl;		/* genl.h */
+
 struct ml_wireguard_peer {
 	uint8_t public_key[32];
 	struct ml_prefix *allowed;	/* in the kernel's order */
@@ -46,6 +48,9 @@ struct ml_wireguard_device {
  */
 int ml_wireguard_read(const char *name, struct ml_wireguard_device *ret,
 		      struct ml_error *error);
+/* As above, by a socket for WG_GENL_NAME, which is wiped of the device's key. */
+int ml_wireguard_read_by(struct ml_genl *genl, const char *name,
+			 struct ml_wireguard_device *ret, struct ml_error *error);
 void ml_wireguard_clean(struct ml_wireguard_device *device);
 
 struct ml_wireguard_name {
