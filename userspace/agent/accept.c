@@ -20,6 +20,11 @@
  *   4. watermark written
  *   5. acknowledged
  *
+ * Where the WireGuard device is merlond's own, too, 2 begins with what is taken from
+ * it (and refused by what cannot be), and what comes is given behind 4. A death leaves
+ * it with less than either generation has; what is missing is seen by comparing it with
+ * the bundle in force, which every start does: see tunnel.h.
+ *
  * Dead between 1 and 2: the candidate is newer than the watermark and verified;
  * at start it is tried again, as if it were offered. Between 2 and 3: the kernel
  * holds it, so it counts as accepted, even if it has expired since, and the
@@ -46,6 +51,7 @@
 
 #include "log.h"
 #include "store.h"
+#include "tunnel.h"
 
 /* Names that a scan looks at; more are never written. */
 #define PENDING_NAMES MESSAGE_PENDING
@@ -243,6 +249,27 @@ static int put_into_kernel(struct apply *apply, const struct ml_bundle *bundle,
 	return code ? code : LOADED;
 }
 
+/*
+ * ORDER: from the tunnel goes what the generation does not have, then it is
+ * published; what it has comes later, when all is written (tunnel_advance()).
+ */
+static int change_over(struct apply *apply, const struct ml_bundle *bundle,
+		       uint64_t lifetime, const struct ml_device *next,
+		       struct ml_error *error)
+{
+	int code = tunnel_retreat(next, error);
+
+	if (!code) {
+		code = put_into_kernel(apply, bundle, lifetime, error);
+		/* An answer can be lost (-ENOBUFS) after the deed: the kernel knows. */
+		if (code < 0 && in_kernel(apply, bundle))
+			code = LOADED;
+	}
+	if (code < 0)
+		tunnel_undo(next);
+	return code;
+}
+
 static void remember(struct apply *apply, const struct ml_bundle *bundle)
 {
 	apply->accepted = bundle->statement;
@@ -293,20 +320,24 @@ static int write_candidate(struct ml_bytes file, const struct ml_bundle *bundle,
 static int take(struct apply *apply, struct ml_bytes file, const struct ml_bundle *bundle,
 		enum origin origin, uint64_t lifetime, struct ml_error *error)
 {
-	int code = origin == CANDIDATE ? 0 : write_candidate(file, bundle, error);
+	struct ml_device next;
+	int code = tunnel_read(bundle, &next, error);
 
 	if (code)
 		return code;
-	code = put_into_kernel(apply, bundle, lifetime, error);
-	/* An answer can be lost (-ENOBUFS) after the deed: the kernel knows. */
-	if (code < 0 && in_kernel(apply, bundle))
-		code = LOADED;
-	if (code < 0) {
-		store_remove(STORE_CANDIDATE);
-		return code;
+	if (origin != CANDIDATE)
+		code = write_candidate(file, bundle, error);
+	if (!code) {
+		code = change_over(apply, bundle, lifetime, &next, error);
+		if (code < 0)
+			store_remove(STORE_CANDIDATE);
 	}
-	promote(apply, bundle, origin, (enum put)code);
-	return 0;
+	if (code >= 0) {
+		promote(apply, bundle, origin, (enum put)code);
+		tunnel_advance(&next);
+	}
+	ml_device_clean(&next);
+	return code < 0 ? code : 0;
 }
 
 /* --------------------------------------------------------------- pending */
@@ -526,7 +557,7 @@ static void restore_candidate(struct apply *apply)
 
 /* KNOWN: the kernel has it, or what came after it; or how it came there now. */
 static int load_accepted(struct apply *apply, const struct ml_bundle *bundle,
-			 struct ml_error *error)
+			 const struct ml_device *next, struct ml_error *error)
 {
 	const struct ml_statement *statement = &bundle->statement;
 	struct ml_kernel_status status;
@@ -538,7 +569,23 @@ static int load_accepted(struct apply *apply, const struct ml_bundle *bundle,
 					     statement->serial) >= 0)
 		return KNOWN;
 	code = judge_dates(apply, statement, &lifetime, error);
-	return code ? code : put_into_kernel(apply, bundle, lifetime, error);
+	return code ? code : change_over(apply, bundle, lifetime, next, error);
+}
+
+/* The tunnel is of what is in force, which may have come after this bundle. */
+static int restore_with_tunnel(struct apply *apply, const struct ml_bundle *bundle,
+			       struct ml_error *error)
+{
+	struct ml_device next;
+	int code = tunnel_read(bundle, &next, error);
+
+	if (code)
+		return code;
+	code = load_accepted(apply, bundle, &next, error);
+	if (code >= 0 && in_kernel(apply, bundle))
+		tunnel_advance(&next);
+	ml_device_clean(&next);
+	return code;
 }
 
 static int restore_verified(struct apply *apply, const struct ml_bundle *bundle,
@@ -554,7 +601,7 @@ static int restore_verified(struct apply *apply, const struct ml_bundle *bundle,
 				    "the kernel had: apply a newer one",
 				    (uintmax_t)statement->epoch, (uintmax_t)statement->serial);
 	remember(apply, bundle);
-	code = load_accepted(apply, bundle, error);
+	code = restore_with_tunnel(apply, bundle, error);
 	if (code >= 0 && above > 0) {
 		raise_watermark(apply, bundle);
 		keep_watermark(apply);

@@ -13,12 +13,16 @@
 #define MERLOND_AGENT_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "bundle.h"
 
 struct agent_options {
 	const char *state_dir, *inbox, *socket, *trust, *user;
+	const char *tunnel;	/* the WireGuard key's file; NULL: the tunnel is not ours */
+	uint16_t listen_port;	/* of a device that is made */
+	bool take_over;		/* a device that somebody else made */
 	bool check;		/* -n */
 	bool verbose;		/* log what is of interest to a developer */
 };

@@ -13,6 +13,7 @@
 #include "log.h"
 #include "privilege.h"
 #include "store.h"
+#include "tunnel.h"
 
 #define HEALTH_SECONDS 60
 
@@ -59,10 +60,12 @@ static void take_timer(int timer)
 
 	if (read(timer, &count, sizeof(count)) < 0 && errno == EAGAIN)
 		return;
-	if (timer == due_timer)
+	if (timer == due_timer) {
 		do_due();
-	else
-		report_health(&self);
+		return;
+	}
+	tunnel_tend();
+	report_health(&self);
 }
 
 /* -------------------------------------------------------------------- sync */
@@ -152,9 +155,10 @@ static int serve(void)
 		{ .fd = self.agent->apply_sync[0], .events = POLLIN },
 		{ .fd = due_timer, .events = POLLIN },
 		{ .fd = health_timer, .events = POLLIN },
+		{ .fd = tunnel_timer(), .events = POLLIN },
 	};
 
-	if (poll(polled, 4, -1) < 0)
+	if (poll(polled, 5, -1) < 0)
 		return errno == EINTR;
 	if (polled[0].revents && !listen_to(polled[0].fd, take_order))
 		return 0;
@@ -164,6 +168,10 @@ static int serve(void)
 		take_timer(due_timer);
 	if (polled[3].revents)
 		take_timer(health_timer);
+	if (polled[4].revents) {
+		tunnel_tend();
+		report_status(&self);
+	}
 	return 1;
 }
 
@@ -173,6 +181,7 @@ static void start(struct agent *agent)
 
 	self.agent = agent;
 	make_timers();
+	tunnel_open(agent);
 	privilege_enclose(agent->state_dir);
 	privilege_drop(0, 0, 1ull << CAP_NET_ADMIN);
 	if (ml_kernel_open(&self.kernel, &error))
@@ -197,5 +206,6 @@ int apply_run(struct agent *agent)
 	message_send(agent->supervisor[1], MESSAGE_READY, 0, NULL, -1);
 	while (serve())
 		;
+	tunnel_close();
 	return 0;
 }

@@ -66,6 +66,14 @@ static void put_accepted(json_t *json, const struct message_result *result)
 		put(json, "bundleScope", json_string(ml_scope_name(result->bundle_scope)));
 }
 
+static void put_tunnel(json_t *json, const struct message_result *result)
+{
+	if (result->has_tunnel)
+		put(json, "tunnel", json_pack("{s:s, s:i, s:s}", "device", result->tunnel,
+					      "peers", (int)result->tunnel_peers, "problem",
+					      result->tunnel_problem));
+}
+
 static void put_status(json_t *json, const struct sync *sync,
 		       const struct message_result *result)
 {
@@ -75,6 +83,7 @@ static void put_status(json_t *json, const struct sync *sync,
 	put(json, "quarantined", json_integer(result->quarantined));
 	put(json, "pending", pending_json(result));
 	put_accepted(json, result);
+	put_tunnel(json, result);
 	if (result->armed_scope)
 		put(json, "armed", json_pack("{s:s, s:s}",
 			"mode", ml_mode_name(result->armed_mode),

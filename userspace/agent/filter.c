@@ -43,13 +43,14 @@ static const int supervisor[] = {
 	CALL(readlink), CALL(readlinkat), CALL(getsockname), CALL(prctl),
 };
 
-/* Writes the state directory, asks the kernel by the socket that is open. */
+/* Writes the state directory, asks the kernel by the sockets that are open. */
 static const int apply[] = {
 	CALL(openat), CALL(getdents64), CALL(fsync), CALL(fdatasync), CALL(fchmod),
 	CALL(mkdir), CALL(mkdirat),
 	CALL(ftruncate), CALL(rename), CALL(renameat), CALL(renameat2), CALL(link),
 	CALL(linkat), CALL(unlink), CALL(unlinkat), CALL(fstatfs), CALL(access),
 	CALL(faccessat), CALL(sendto), CALL(recvfrom), CALL(timerfd_settime),
+	CALL(munlock),		/* of secrets, as they are wiped */
 };
 
 /* Reads and cleans the inbox, serves the socket. */

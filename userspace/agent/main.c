@@ -15,6 +15,7 @@
 #include "keys.h"
 #include "log.h"
 #include "setup.h"
+#include "tunnel.h"
 
 static const char usage[] =
 "Usage: merlond [options]\n"
@@ -28,12 +29,16 @@ static const char usage[] =
 "      --inbox DIR      where bundles arrive (" ML_DAEMON_INBOX ")\n"
 "      --socket PATH    where merlon asks (" ML_DAEMON_SOCKET ")\n"
 "      --user NAME      who the unprivileged half is (" ML_DAEMON_USER ")\n"
+"      --tunnel FILE    make and change the WireGuard device, with this private key\n"
+"      --listen-port N  the UDP port of a device that is made (51820)\n"
+"      --take-over      of a device, too, that merlond did not make\n"
 "      --version\n"
 "  -h, --help\n"
 "\n"
 "SIGHUP reads FILE again. Status 0: ended as told; 1: died, 2: never started.\n";
 
-enum { OPT_TRUST = 256, OPT_STATE, OPT_INBOX, OPT_SOCKET, OPT_USER, OPT_VERSION };
+enum { OPT_TRUST = 256, OPT_STATE, OPT_INBOX, OPT_SOCKET, OPT_USER, OPT_TUNNEL, OPT_PORT,
+       OPT_TAKE_OVER, OPT_VERSION };
 
 static const struct option options[] = {
 	{ "check", no_argument, NULL, 'n' },
@@ -45,6 +50,9 @@ static const struct option options[] = {
 	{ "inbox", required_argument, NULL, OPT_INBOX },
 	{ "socket", required_argument, NULL, OPT_SOCKET },
 	{ "user", required_argument, NULL, OPT_USER },
+	{ "tunnel", required_argument, NULL, OPT_TUNNEL },
+	{ "listen-port", required_argument, NULL, OPT_PORT },
+	{ "take-over", no_argument, NULL, OPT_TAKE_OVER },
 	{ "version", no_argument, NULL, OPT_VERSION },
 	{ NULL, 0, NULL, 0 },
 };
@@ -61,6 +69,16 @@ static void __attribute__((noreturn)) tell(const char *text)
 	exit(0);
 }
 
+static uint16_t port_of(const char *text)
+{
+	char *end;
+	unsigned long port = strtoul(text, &end, 10);
+
+	if (*text < '0' || *text > '9' || *end || !port || port > UINT16_MAX)
+		complain("--listen-port wants a number from 1 to 65535\n");
+	return (uint16_t)port;
+}
+
 static void take_option(struct agent_options *to, int option)
 {
 	switch (option) {
@@ -73,6 +91,9 @@ static void take_option(struct agent_options *to, int option)
 	case OPT_INBOX: to->inbox = optarg; break;
 	case OPT_SOCKET: to->socket = optarg; break;
 	case OPT_USER: to->user = optarg; break;
+	case OPT_TUNNEL: to->tunnel = optarg; break;
+	case OPT_PORT: to->listen_port = port_of(optarg); break;
+	case OPT_TAKE_OVER: to->take_over = true; break;
 	case OPT_VERSION: tell("merlond " MERLON_VERSION "\n");
 	default: complain("Try 'merlond --help'.\n");
 	}
@@ -91,6 +112,11 @@ static void read_options(struct agent_options *ret, int argc, char **argv)
 		take_option(ret, option);
 	if (optind < argc)
 		complain("merlond takes no arguments. Try 'merlond --help'.\n");
+	if (!ret->tunnel && (ret->listen_port || ret->take_over))
+		complain("--listen-port and --take-over are for --tunnel. "
+			 "Try 'merlond --help'.\n");
+	if (!ret->listen_port)
+		ret->listen_port = TUNNEL_PORT;
 }
 
 static void __attribute__((noreturn)) fail(const struct ml_error *error)

@@ -95,6 +95,8 @@ static void terminate(struct message *message)
 		break;
 	case MESSAGE_RESULT:
 		message->content.result.sentence[MESSAGE_TEXT - 1] = '\0';
+		message->content.result.tunnel[sizeof(message->content.result.tunnel) - 1] = '\0';
+		message->content.result.tunnel_problem[MESSAGE_TEXT - 1] = '\0';
 		break;
 	}
 }

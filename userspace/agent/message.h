@@ -70,6 +70,11 @@ struct message_result {
 	uint32_t quarantined;
 	uint32_t pending_count;
 	struct message_generation pending[MESSAGE_PENDING];
+	/* the tunnel, where it is merlond's */
+	bool has_tunnel;
+	char tunnel[16];	/* the device; "": no bundle yet says which */
+	uint32_t tunnel_peers;
+	char tunnel_problem[MESSAGE_TEXT];
 };
 
 union message_content {

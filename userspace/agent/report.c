@@ -8,6 +8,7 @@
 
 #include "log.h"
 #include "store.h"
+#include "tunnel.h"
 
 #define DAY 86400
 
@@ -102,6 +103,7 @@ void report_fill(struct apply *apply, struct message_result *ret)
 	ret->quarantined = journal_count();
 	ret->pending_count = apply->pending_count;
 	memcpy(ret->pending, apply->pending, sizeof(ret->pending));
+	tunnel_fill(ret);
 	if (!apply->has_accepted)
 		return;
 	ret->accepted = true;

@@ -16,6 +16,7 @@
 
 #include "daemon.h"
 #include "log.h"
+#include "tunnel.h"
 
 /* -------------------------------------------------------------- users */
 
@@ -76,6 +77,8 @@ int setup_read(struct agent *agent, struct ml_error *error)
 	int code = setup_trust(agent->options.trust, &agent->trust, error);
 
 	find_boot(agent);
+	if (!code)
+		code = tunnel_check(&agent->options, error);
 	return code ? code : find_user(agent, error);
 }
 

@@ -8,7 +8,7 @@
 
 /* Whom this node trusts; also when it is read again. */
 int setup_trust(const char *path, struct ml_trust *ret, struct ml_error *error);
-/* Trust and user: what -n checks. */
+/* Trust, the tunnel's key and user: what -n checks. */
 int setup_read(struct agent *agent, struct ml_error *error);
 /* Directories, lock, socket, and the pairs between the processes. */
 int setup_open(struct agent *agent, struct ml_error *error);

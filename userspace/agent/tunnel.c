@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: MIT
+#include "tunnel.h"
+
+#include <errno.h>
+#include <linux/wireguard.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "changeover.h"
+#include "desired.h"
+#include "locked.h"
+#include "log.h"
+#include "wireguard_set.h"
+
+#define RETRY_SECONDS 10
+
+static struct {
+	bool on;
+	struct tunnel_wires wires;
+	uint8_t *key;
+	int timer;
+	bool has_wanted;		/* of the generation in force */
+	struct ml_device wanted;
+	bool has_snapshot;		/* before the retreat that is under way */
+	struct ml_device snapshot;
+	char problem[sizeof(((struct ml_error *)0)->text)];
+} self = { .timer = -1 };
+
+/* ---------------------------------------------------------------------- start */
+
+int tunnel_check(const struct agent_options *options, struct ml_error *error)
+{
+	uint8_t *key;
+	int code;
+
+	if (!options->tunnel)
+		return 0;
+	code = ml_wireguard_key_read(options->tunnel, &key, error);
+	if (!code)
+		ml_locked_free(key);
+	return code;
+}
+
+static int open_wires(const struct agent *agent, struct ml_error *error)
+{
+	struct tunnel_wires *wires = &self.wires;
+	int code = ml_wireguard_key_read(agent->options.tunnel, &self.key, error);
+
+	if (code)
+		return code;
+	wires->key = self.key;
+	ml_wireguard_key_public(self.key, wires->public_key);
+	code = ml_genl_socket(WG_GENL_NAME, WG_GENL_VERSION, &wires->genl, error);
+	if (!code)
+		code = ml_netlink_lock(ml_genl_netlink(wires->genl), error);
+	return code ? code : ml_rtnl_open(&wires->rtnl, error);
+}
+
+void tunnel_open(const struct agent *agent)
+{
+	struct ml_error error;
+
+	if (!agent->options.tunnel)
+		return;
+	self.wires.listen_port = agent->options.listen_port;
+	self.wires.take_over = agent->options.take_over;
+	snprintf(self.wires.alias, sizeof(self.wires.alias), "merlon %s/%s",
+		 agent->trust.network, agent->trust.node);
+	if (open_wires(agent, &error))
+		die("%s", error.text);
+	self.timer = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (self.timer < 0)
+		die("cannot make timers: %s", strerror(errno));
+	self.on = true;
+}
+
+void tunnel_close(void)
+{
+	if (!self.on)
+		return;
+	ml_genl_close(self.wires.genl);
+	ml_rtnl_close(self.wires.rtnl);
+	ml_locked_free(self.key);
+	self.on = false;
+}
+
+int tunnel_timer(void)
+{
+	return self.timer;
+}
+
+/* -------------------------------------------------------------------- problems */
+
+static void try_again_later(void)
+{
+	const struct itimerspec when = { .it_value.tv_sec = RETRY_SECONDS };
+
+	timerfd_settime(self.timer, 0, &when, NULL);
+}
+
+/* The same again is not told again. */
+static void tell(int code, const struct ml_error *error)
+{
+	struct message_log fields = { .code = code };
+
+	if (!code && self.problem[0])
+		log_line(LOG_NOTICE, "tunnel", "'%s' is as it should be again",
+			 self.wanted.name);
+	if (!code) {
+		self.problem[0] = '\0';
+		return;
+	}
+	if (strcmp(self.problem, error->text))
+		log_fields(LOG_ERR, &fields, "tunnel", "the tunnel is not as it should be, and "
+			   "tried again every %d s: %s", RETRY_SECONDS, error->text);
+	snprintf(self.problem, sizeof(self.problem), "%s", error->text);
+	try_again_later();
+}
+
+void tunnel_fill(struct message_result *ret)
+{
+	if (!self.on)
+		return;
+	ret->has_tunnel = true;
+	ret->tunnel_peers = (uint32_t)self.wanted.peer_count;
+	snprintf(ret->tunnel, sizeof(ret->tunnel), "%s", self.wanted.name);
+	snprintf(ret->tunnel_problem, sizeof(ret->tunnel_problem), "%s", self.problem);
+}
+
+/* ------------------------------------------------------------------ changing it */
+
+static int plan(const struct tunnel_scene *scene, const struct ml_device *wanted,
+		const struct ml_device *previous, struct ml_changeover *ret,
+		struct ml_error *error)
+{
+	int code = ml_changeover_plan(&scene->device, wanted, previous, ret);
+
+	return code ? ml_error_set(error, code, "out of memory") : 0;
+}
+
+/* All of it, of a device that is there and Merlon's. */
+static int change(const struct tunnel_scene *scene, const struct ml_device *wanted,
+		  const struct ml_device *previous, struct ml_error *error)
+{
+	struct ml_changeover changeover;
+	int code = plan(scene, wanted, previous, &changeover, error);
+
+	if (code)
+		return code;
+	code = tunnel_take_away(&self.wires, scene, &changeover.before, error);
+	if (!code)
+		code = tunnel_give(&self.wires, scene, &changeover.after, wanted, error);
+	ml_changeover_clean(&changeover);
+	return code;
+}
+
+static int look_or_create(const struct ml_device *wanted, struct tunnel_scene *ret,
+			   struct ml_error *error)
+{
+	int code = tunnel_look(&self.wires, wanted->name, ret, error);
+
+	if (code || ret->there)
+		return code;
+	code = ml_genl_find(self.wires.genl, error);
+	if (!code || code == -ENOENT)
+		code = tunnel_create(&self.wires, wanted->name, error);
+	return code ? code : tunnel_look(&self.wires, wanted->name, ret, error);
+}
+
+static int make_so(const struct ml_device *wanted, struct ml_error *error)
+{
+	struct tunnel_scene scene = { .there = false };
+	int code = tunnel_remove_others(&self.wires, wanted->name, error);
+
+	if (!code)
+		code = look_or_create(wanted, &scene, error);
+	if (!code)
+		code = tunnel_claim(&self.wires, &scene, error);
+	/* ORDER: the mark first: without it WireGuard's own packets took the default route. */
+	if (!code)
+		code = tunnel_settle(&self.wires, &scene, wanted, error);
+	if (!code)
+		code = change(&scene, wanted, NULL, error);
+	tunnel_scene_clean(&scene);
+	return code;
+}
+
+void tunnel_tend(void)
+{
+	struct ml_error error = { .code = 0 };
+	uint64_t count;
+
+	if (!self.on)
+		return;
+	if (read(self.timer, &count, sizeof(count)) < 0)
+		count = 0;	/* called for another reason */
+	if (self.has_wanted)
+		tell(make_so(&self.wanted, &error), &error);
+}
+
+/* --------------------------------------------------------------- change-over */
+
+static void log_gaps(const struct ml_desired_gaps *gaps)
+{
+	if (gaps->keyless)
+		log_line(LOG_NOTICE, "tunnel", "%zu peers have no \"publicKey\" in the policy, "
+			 "and are left out", gaps->keyless);
+	if (gaps->named)
+		log_line(LOG_NOTICE, "tunnel", "%zu peers have a name for an endpoint: nobody "
+			 "looks it up here; they are heard when they speak first", gaps->named);
+}
+
+int tunnel_read(const struct ml_bundle *bundle, struct ml_device *ret,
+		struct ml_error *error)
+{
+	struct ml_desired_gaps gaps;
+	struct ml_device device;
+	int code;
+
+	memset(ret, 0, sizeof(*ret));
+	if (!self.on)
+		return 0;
+	code = ml_desired_read(bundle->leaf, &device, &gaps, error);
+	if (code)
+		return code;
+	if (ml_device_find(&device, self.wires.public_key)) {
+		ml_device_clean(&device);
+		return ml_error_set(error, -EBADMSG, "the bundle's config: a peer has this "
+				    "node's own key: the policy gives it to another node, or "
+				    "--tunnel names another node's key file");
+	}
+	log_gaps(&gaps);
+	*ret = device;
+	return 0;
+}
+
+static void forget_snapshot(void)
+{
+	if (self.has_snapshot)
+		ml_device_clean(&self.snapshot);
+	self.has_snapshot = false;
+}
+
+static int retreat(const struct tunnel_scene *scene, const struct ml_device *next,
+		   struct ml_error *error)
+{
+	struct ml_changeover changeover;
+	int code = plan(scene, next, self.has_wanted ? &self.wanted : NULL, &changeover, error);
+
+	if (code)
+		return code;
+	code = tunnel_take_away(&self.wires, scene, &changeover.before, error);
+	ml_changeover_clean(&changeover);
+	return code;
+}
+
+int tunnel_retreat(const struct ml_device *next, struct ml_error *error)
+{
+	struct tunnel_scene scene = { .there = false };
+	int code;
+
+	if (!self.on)
+		return 0;
+	forget_snapshot();
+	code = tunnel_remove_others(&self.wires, next->name, error);
+	if (!code)
+		code = tunnel_look(&self.wires, next->name, &scene, error);
+	if (code || !scene.there)
+		return code;
+	code = tunnel_claim(&self.wires, &scene, error);
+	if (code) {
+		tunnel_scene_clean(&scene);
+		return code;
+	}
+	self.snapshot = scene.device;
+	self.has_snapshot = true;
+	return retreat(&scene, next, error);
+}
+
+/* With what the peers' endpoints were: @next may have changed them. */
+static int go_back(const struct ml_device *next, struct ml_error *error)
+{
+	struct tunnel_scene scene;
+	int code = tunnel_look(&self.wires, self.snapshot.name, &scene, error);
+
+	if (code)
+		return code;
+	if (scene.there)
+		code = change(&scene, &self.snapshot, next, error);
+	tunnel_scene_clean(&scene);
+	return code;
+}
+
+void tunnel_undo(const struct ml_device *next)
+{
+	struct ml_error error = { .code = 0 };
+
+	if (!self.on)
+		return;
+	if (self.has_snapshot)
+		tell(go_back(next, &error), &error);
+	forget_snapshot();
+	tunnel_tend();
+}
+
+void tunnel_advance(struct ml_device *next)
+{
+	if (!self.on)
+		return;
+	forget_snapshot();
+	if (self.has_wanted)
+		ml_device_clean(&self.wanted);
+	self.wanted = *next;
+	self.has_wanted = true;
+	memset(next, 0, sizeof(*next));
+	tunnel_tend();
+}
