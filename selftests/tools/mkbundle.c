@@ -11,6 +11,7 @@
  *   allow=icmp|tcp|all|none                 what may pass, from anybody to anybody
  *   hosts=0                                 addresses in a rule that denies, for size
  *   image=good|bad                          bad: well signed, and refused by the kernel
+ *   config=FILE                             of the leaf, beside the scope: JSON, for the tunnel
  *   count=N                                 as many, with rising serials; a '%' in OUT is
  *                                           the serial; allow=turns: icmp and all in turn
  */
@@ -30,7 +31,7 @@
 #include "rules.h"
 
 static struct {
-	const char *network, *node, *scope, *tunnel, *allow, *image;
+	const char *network, *node, *scope, *tunnel, *allow, *image, *config;
 	long long seed, epoch, serial, issued, not_before, expires, hosts, count;
 } wish = {
 	.network = "testnet", .node = "gate", .scope = "tunnels", .tunnel = "wg0",
@@ -67,7 +68,8 @@ static const struct {
 } names[] = {
 	{ "network", &wish.network, NULL }, { "node", &wish.node, NULL },
 	{ "scope", &wish.scope, NULL }, { "tunnel", &wish.tunnel, NULL },
-	{ "allow", &wish.allow, NULL }, { "image", &wish.image, NULL }, { "seed", NULL, &wish.seed },
+	{ "allow", &wish.allow, NULL }, { "image", &wish.image, NULL },
+	{ "config", &wish.config, NULL }, { "seed", NULL, &wish.seed },
 	{ "epoch", NULL, &wish.epoch }, { "serial", NULL, &wish.serial },
 	{ "issued", NULL, &wish.issued }, { "notBefore", NULL, &wish.not_before },
 	{ "expires", NULL, &wish.expires }, { "hosts", NULL, &wish.hosts },
@@ -216,11 +218,24 @@ static void fill_statement(struct ml_statement *statement)
 	statement->expires = now + wish.expires;
 }
 
+static json_t *leaf_config(void)
+{
+	json_error_t reason;
+	json_t *config = wish.config ? json_load_file(wish.config, 0, &reason) : json_object();
+
+	if (!config) {
+		fprintf(stderr, "mkbundle: %s: %s\n", wish.config, reason.text);
+		exit(2);
+	}
+	json_object_set_new(config, "scope", json_string(wish.scope));
+	return config;
+}
+
 static void write_bundle(const char *path)
 {
 	static const char no_rules[] = "{}";
 	struct ml_bytes rules = { (const uint8_t *)no_rules, 2 }, image, envelope;
-	json_t *config = json_pack("{s:s}", "scope", wish.scope);
+	json_t *config = leaf_config();
 	struct ml_leaf_input leaf = { .node = wish.node };
 	struct ml_statement statement;
 	struct ml_ruleset ruleset;

@@ -126,13 +126,14 @@ void report_status(struct apply *apply)
 	report_kernel(apply, &status);
 	if (status.has_generation)
 		snprintf(text.text, sizeof(text.text),
-			 "%s; generation %ju.%ju of network '%s' for node '%s', expires %s%s",
+			 "%s; generation %ju.%ju of network '%s' for node '%s', expires %s%s%s",
 			 ml_state_name(status.state), (uintmax_t)status.epoch,
 			 (uintmax_t)status.serial, apply->agent->trust.network,
 			 apply->agent->trust.node, apply->has_accepted ?
 			 report_date(report_expires(&apply->accepted, &status), date) :
 			 "unknown",
-			 stale(apply) ? "; stale: renewals are missing" : "");
+			 stale(apply) ? "; stale: renewals are missing" : "",
+			 tunnel_has_problem() ? "; the tunnel is not as it should be" : "");
 	else
 		snprintf(text.text, sizeof(text.text), "%s; no generation in the kernel",
 			 ml_state_name(status.state));

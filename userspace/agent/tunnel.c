@@ -120,6 +120,11 @@ static void tell(int code, const struct ml_error *error)
 	try_again_later();
 }
 
+bool tunnel_has_problem(void)
+{
+	return self.problem[0];
+}
+
 void tunnel_fill(struct message_result *ret)
 {
 	if (!self.on)

@@ -48,6 +48,7 @@ void tunnel_advance(struct ml_device *next);
 /* Is the device as it should be? From time to time, and after a failure. */
 void tunnel_tend(void);
 void tunnel_fill(struct message_result *ret);
+bool tunnel_has_problem(void);
 
 /* ---- tunnel_device.c: the device, by netlink */
 

@@ -153,6 +153,20 @@ static void armed_field(struct ml_output *out, const json_t *json)
 		ml_output_field(out, NULL, NULL, "after a reboot", ML_WARN, "not armed");
 }
 
+static void tunnel_field(struct ml_output *out, const json_t *tunnel)
+{
+	const char *device = text_of(tunnel, "device"), *problem = text_of(tunnel, "problem");
+
+	if (!tunnel)
+		return;
+	if (problem[0])
+		ml_output_field(out, NULL, NULL, "tunnel", ML_BAD, "%s: %s", device, problem);
+	else if (device[0])
+		ml_output_field(out, NULL, NULL, "tunnel", ML_PLAIN, "%s, %" JSON_INTEGER_FORMAT
+				" peers", device,
+				json_integer_value(json_object_get(tunnel, "peers")));
+}
+
 static void daemon_fields(struct ml_output *out, const json_t *json, bool forgotten)
 {
 	int64_t expires = json_integer_value(json_object_get(json, "expires"));
@@ -176,6 +190,7 @@ static void daemon_fields(struct ml_output *out, const json_t *json, bool forgot
 	if (quarantined)
 		ml_output_field(out, NULL, NULL, "set aside", ML_WARN,
 				"%" PRId64 " bundles that merlond died of", quarantined);
+	tunnel_field(out, json_object_get(json, "tunnel"));
 	armed_field(out, json);
 }
 

@@ -41,7 +41,10 @@
  * (true: issued more than three days ago, and a fifth of its lifetime is gone),
  * "armed" (what is kept for the next boot: {"mode":…,"scope":…}), "bundleScope"
  * (the scope that the bundle asks for), "pending" (array of {"epoch":…,
- * "notBefore":…,"serial":…}), "quarantined" (how many bundles were set aside).
+ * "notBefore":…,"serial":…}), "quarantined" (how many bundles were set aside),
+ * "tunnel" (where merlond has the WireGuard device: {"device":…,"peers":…,
+ * "problem":…}; "device": "" before the first bundle; "peers": of the bundle;
+ * "problem": a sentence, "" where the device is as the bundle says).
  */
 #ifndef ML_DAEMON_H
 #define ML_DAEMON_H
