@@ -71,7 +71,7 @@ make_node() {
 	(umask 077 && wg genkey >"$md_dir/key")
 	key[$1]=$(wg pubkey <"$md_dir/key")
 	must "$merlon" trust init --network mesh --node "$1" --trust "$md_dir/trust.json" \
-		--key "$public" >"$tap_dir/output"
+		--key "$tap_dir/policy.key"
 }
 
 # --- what the kernel says ---------------------------------------------------
@@ -106,8 +106,7 @@ no_ping() { ! n "$1" ping -qc1 -W1 "$2"; }
 
 must modprobe merlon
 chmod 711 "$tap_dir"
-must "$merlon" key generate "$tap_dir/policy.key" --no-passphrase >"$tap_dir/output"
-public=$("$merlon" key show "$tap_dir/policy.key" --json | jq -r .publicKey)
+must "$merlon" key generate --no-passphrase -o "$tap_dir/policy.key"
 ns_add hub
 must ip -n hub link add br0 type bridge
 must ip -n hub link set br0 up

@@ -394,6 +394,18 @@ static int add_addresses(const struct tunnel_wires *wires, const struct tunnel_s
 	return code;
 }
 
+static int bring_up(const struct tunnel_wires *wires, const struct tunnel_scene *scene,
+		    struct ml_error *error)
+{
+	int code = ml_rtnl_link_up(wires->rtnl, scene->link.index, error);
+
+	if (code == -EADDRINUSE)
+		return ml_error_set(error, code, "'%s' cannot be brought up: another socket has "
+				    "its UDP port; end that, or run 'wg set %s listen-port N'",
+				    scene->link.name, scene->link.name);
+	return code;
+}
+
 int tunnel_give(const struct tunnel_wires *wires, const struct tunnel_scene *scene,
 		const struct ml_changes *changes, const struct ml_device *wanted,
 		struct ml_error *error)
@@ -406,8 +418,7 @@ int tunnel_give(const struct tunnel_wires *wires, const struct tunnel_scene *sce
 		return code;
 	keep_first(&code, add_addresses(wires, scene, changes, &told), error, &told);
 	if (!scene->link.up)
-		keep_first(&code, ml_rtnl_link_up(wires->rtnl, scene->link.index, &told), error,
-			   &told);
+		keep_first(&code, bring_up(wires, scene, &told), error, &told);
 	keep_first(&code, add_routes(wires, scene, changes, wanted, &told), error, &told);
 	return code;
 }
