@@ -6,8 +6,9 @@
 #
 #	alice 10.0.0.1 fd00::1 ==.
 #	bob   10.0.0.2 fd00::2 ==+== the mesh, wg0; alice may ping bob, and gate's LAN
-#	gate  10.0.0.3 fd00::3 ==´      behind gate: 10.9.0.1
-#	      192.0.2.1 to .3 ---- hub (a bridge)
+#	gate  10.0.0.3 fd00::3 ==+      behind gate: 10.9.0.1
+#	carol 10.0.0.4 fd00::4 ==´      joins later
+#	      192.0.2.1 to .4 ---- hub, which answers ARP for all of them
 #	                            ^ judge: what comes out of the tunnels of others
 
 . "$(dirname "$0")/../lib/tap.sh"
@@ -63,7 +64,10 @@ make_node() {
 
 	ns_add "$1"
 	must ip link add eth0 netns "$1" type veth peer name "to-$1" netns hub
-	must ip -n hub link set "to-$1" master br0 up
+	must ip -n hub link set "to-$1" up
+	must n hub sysctl -qw "net.ipv4.conf.to-$1.proxy_arp=1" \
+		"net.ipv4.neigh.to-$1.proxy_delay=0"
+	must ip -n hub route add "192.0.2.$i/32" dev "to-$1"
 	addr_add "$1" eth0 "192.0.2.$i/24"
 	must ip -n "$1" link set eth0 up
 	at "$1"
@@ -108,8 +112,7 @@ must modprobe merlon
 chmod 711 "$tap_dir"
 must "$merlon" key generate --no-passphrase -o "$tap_dir/policy.key"
 ns_add hub
-must ip -n hub link add br0 type bridge
-must ip -n hub link set br0 up
+ns_forward hub
 at_exit end_all
 for node in "${nodes[@]}"; do make_node "$node"; done
 must ip -n gate addr add 10.9.0.1/32 dev lo
