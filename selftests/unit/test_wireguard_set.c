@@ -220,6 +220,7 @@ static void test_many_messages(void **state)
 
 	(void)state;
 	changes[1].endpoint = (struct ml_endpoint){ AF_INET, { 192, 0, 2, 9 }, 51820 };
+	changes[2].endpoint = (struct ml_endpoint){ AF_INET, { 192, 0, 2, 8 }, 7 };
 	assert_int_equal(ml_wireguard_set_peers(NULL, "wg0", changes, 4, &error), 0);
 	assert_true(messages > 30);
 	assert_true(longest <= 16384);
@@ -230,6 +231,7 @@ static void test_many_messages(void **state)
 	assert_int_equal(peers[1].allowed, 20000);
 	assert_int_equal(ntohs(peers[1].endpoint.sin_port), 51820);
 	assert_int_equal(ntohl(peers[1].endpoint.sin_addr.s_addr), 0xc0000209);
+	assert_int_equal(ntohs(peers[2].endpoint.sin_port), 7);
 	assert_string_equal(settings.name, "wg0");
 	for (i = 0; i < 4; i++)
 		ml_prefixes_clean(&changes[i].allowed);
