@@ -217,7 +217,7 @@ int tunnel_remove_others(const struct tunnel_wires *wires, const char *name,
 int tunnel_create(const struct tunnel_wires *wires, const char *name,
 		  struct ml_error *error)
 {
-	struct ml_rtnl_link link;
+	struct ml_rtnl_link link = { .index = 0 };
 	int code = ml_rtnl_link_create(wires->rtnl, name, KIND, error);
 
 	if (!code)
