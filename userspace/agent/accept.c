@@ -50,6 +50,7 @@
 #include <time.h>
 
 #include "log.h"
+#include "sha256.h"
 #include "store.h"
 #include "tunnel.h"
 
@@ -426,7 +427,7 @@ static int attempt(struct apply *apply, struct ml_bytes file, enum origin origin
 	int code;
 
 	memset(bundle, 0, sizeof(*bundle));
-	crypto_hash_sha256(digest, file.data, file.length);
+	ml_sha256(digest, file.data, file.length);
 	code = condemned(apply, digest, file, error);
 	if (code)
 		return code;
@@ -616,7 +617,7 @@ static int restore_accepted(struct apply *apply, struct ml_bytes file,
 	int code;
 
 	memset(bundle, 0, sizeof(*bundle));
-	crypto_hash_sha256(digest, file.data, file.length);
+	ml_sha256(digest, file.data, file.length);
 	if (journal_spares(digest))
 		return ml_error_set(error, -ECANCELED, "merlond died over it: it is in force, "
 				    "and looked at again when merlond starts again");

@@ -37,6 +37,7 @@
 #include <unistd.h>
 
 #include "log.h"
+#include "sha256.h"
 
 #define PROCESSING "processing"
 #define QUARANTINE "quarantine"
@@ -173,7 +174,7 @@ static bool file_has(const char *name, const char *digest)
 
 	if (store_map(name, &bytes) == -ENOENT)
 		return false;
-	crypto_hash_sha256(actual, bytes.data, bytes.length);
+	ml_sha256(actual, bytes.data, bytes.length);
 	store_unmap(bytes);
 	sodium_bin2hex(text, sizeof(text), actual, sizeof(actual));
 	return !strcmp(text, digest);

@@ -2,7 +2,6 @@
 /* policy show: what is in a source or a bundle, for one node. */
 #include <errno.h>
 #include <inttypes.h>
-#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +9,7 @@
 #include "describe.h"
 #include "generation.h"
 #include "kernel.h"
+#include "sha256.h"
 #include "source.h"
 #include "units.h"
 
@@ -99,7 +99,7 @@ static void image_fields(struct ml_output *out, const struct sheet *sheet)
 	char size[UNITS_TEXT];
 	size_t memory;
 
-	crypto_hash_sha256(digest, sheet->image, sheet->length);
+	ml_sha256(digest, sheet->image, sheet->length);
 	ml_output_object(out, "image");
 	ml_output_field(out, "bytes", json_integer((json_int_t)sheet->length), "image",
 			ML_PLAIN, "%s", units_bytes_format(sheet->length, size));

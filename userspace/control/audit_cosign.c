@@ -11,17 +11,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <sodium.h>
-
 #include "file.h"
 #include "lines.h"
+#include "sha256.h"
 
 #define MAGIC		"merlon-cosigned 1"
 #define STATE_TEXT	(ML_NOTE_NAME + 256)
 
 static void state_digest(const char *text, size_t length, struct ml_merkle_hash *ret)
 {
-	crypto_hash_sha256(ret->bytes, (const uint8_t *)text, length);
+	ml_sha256(ret->bytes, (const uint8_t *)text, length);
 }
 
 static size_t state_format(const struct ml_note_key *log, const struct ml_cosigned *seen,

@@ -7,8 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <sodium.h>
-
+#include "sha256.h"
 #include "store_private.h"
 
 /* ------------------------------------------------------------------ publish */
@@ -112,7 +111,7 @@ static int check_blocks(const struct store_block *blocks, size_t count,
 	for (i = 0; i < count; i++) {
 		if (!blocks[i].content.data)
 			continue;
-		crypto_hash_sha256(digest, blocks[i].content.data, blocks[i].content.length);
+		ml_sha256(digest, blocks[i].content.data, blocks[i].content.length);
 		if (memcmp(digest, blocks[i].digest, 32) != 0)
 			return ml_error_set(error, -EBADMSG,
 					    "block %zu of the generation is not what its digest says: altered, send it again",
@@ -194,7 +193,7 @@ static int block_row(void *arg, const struct store_cell *cells)
 	struct block *block = arg;
 	uint8_t digest[32];
 
-	crypto_hash_sha256(digest, content.data, content.length);
+	ml_sha256(digest, content.data, content.length);
 	if (memcmp(digest, block->digest, 32) != 0)
 		return -EUCLEAN;
 	block->content = malloc(content.length + 1);

@@ -6,8 +6,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include <sodium.h>
-
+#include "sha256.h"
 #include "store_private.h"
 
 static void grant_of(const struct store_cell *cells, struct store_grant *grant)
@@ -263,7 +262,7 @@ int store_grant_consume(struct store *store, const struct store_node *node,
 	r = store_leaf_check(leaf, error);
 	if (r)
 		return r;
-	crypto_hash_sha256(arg.digest, request.data, request.length);
+	ml_sha256(arg.digest, request.data, request.length);
 	r = store_transact(store, STORE_WRITE, consume, &arg, error);
 	if (!r)
 		r = arg.refusal;

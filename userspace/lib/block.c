@@ -6,6 +6,8 @@
 
 #include <sodium.h>
 
+#include "sha256.h"
+
 struct ml_blocks {
 	struct ml_block **slots;
 	size_t slot_count;		/* a power of two */
@@ -103,7 +105,7 @@ struct ml_block *ml_blocks_put(struct ml_blocks *blocks, const void *data, size_
 	uint8_t digest[crypto_hash_sha256_BYTES];
 	struct ml_block *block;
 
-	crypto_hash_sha256(digest, data, length);
+	ml_sha256(digest, data, length);
 	block = ml_blocks_find(blocks, digest);
 	return block ? ml_block_hold(block) : block_new(blocks, digest, data, length);
 }

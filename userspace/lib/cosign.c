@@ -8,9 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <sodium.h>
-
 #include "lines.h"
+#include "sha256.h"
 
 int ml_cosign_request(uint64_t old, const struct ml_merkle_hash *proof, size_t proof_length,
 		      const char *note, char **ret, struct ml_error *error)
@@ -99,7 +98,7 @@ int ml_cosign_judge(const struct ml_cosigned *seen, const struct ml_note_key *lo
 	if (r)
 		return r;
 	if (!seen->size)
-		crypto_hash_sha256(old_root.bytes, NULL, 0);
+		ml_sha256(old_root.bytes, NULL, 0);
 	r = ml_merkle_verify_extends(seen->size, &old_root, checkpoint.size, &checkpoint.root,
 				     parsed.proof, parsed.proof_length, error);
 	if (r)

@@ -5,8 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <sodium.h>
-
+#include "sha256.h"
 #include "strict.h"
 
 /* Puts the kind of document in front of what was found wrong with its envelope. */
@@ -62,7 +61,7 @@ int ml_document_peek(const struct ml_document_kind *kind, struct ml_bytes envelo
 		return document_refuse(kind, r, &inner, error);
 	r = document_load(kind, payload, length, ret, error);
 	if (!r)
-		crypto_hash_sha256(ret_digest, payload, length);
+		ml_sha256(ret_digest, payload, length);
 	free(payload);
 	return r;
 }

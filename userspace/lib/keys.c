@@ -10,6 +10,7 @@
 
 #include "base64.h"
 #include "locked.h"
+#include "sha256.h"
 
 #define PUBLIC_KEY_PREFIX "merlon-public-key:"
 
@@ -23,6 +24,7 @@ int ml_keys_setup(struct ml_error *error)
 		return ml_error_set(error, -EIO,
 				    "libsodium finds no source of random numbers on this machine");
 	json_object_seed(0);
+	ml_sha256_setup();
 	return 0;
 }
 
@@ -119,6 +121,6 @@ void ml_public_key_id(const struct ml_public_key *key, char ret[static 65])
 {
 	uint8_t digest[crypto_hash_sha256_BYTES];
 
-	crypto_hash_sha256(digest, key->key, sizeof(key->key));
+	ml_sha256(digest, key->key, sizeof(key->key));
 	sodium_bin2hex(ret, 65, digest, sizeof(digest));
 }

@@ -8,6 +8,7 @@
 #include <sodium.h>
 
 #include "bundle_format.h"
+#include "sha256.h"
 #include "strict.h"
 
 static json_t *block_json(struct ml_bytes block)
@@ -15,7 +16,7 @@ static json_t *block_json(struct ml_bytes block)
 	uint8_t digest[crypto_hash_sha256_BYTES];
 	char hex[65];
 
-	crypto_hash_sha256(digest, block.data, block.length);
+	ml_sha256(digest, block.data, block.length);
 	sodium_bin2hex(hex, sizeof(hex), digest, sizeof(digest));
 	return json_pack("{s:I, s:s}", "bytes", (json_int_t)block.length, "sha256", hex);
 }
@@ -148,7 +149,7 @@ int ml_leaf_check_block(const struct ml_leaf_block *leaf, struct ml_bytes block,
 	uint8_t digest[crypto_hash_sha256_BYTES];
 
 	if (block.length == leaf->bytes) {
-		crypto_hash_sha256(digest, block.data, block.length);
+		ml_sha256(digest, block.data, block.length);
 		if (!sodium_memcmp(digest, leaf->sha256, sizeof(digest)))
 			return 0;
 	}

@@ -8,6 +8,8 @@
 
 #include <sodium.h>
 
+#include "sha256.h"
+
 void ml_merkle_join(const struct ml_merkle_hash *left, const struct ml_merkle_hash *right,
 		    struct ml_merkle_hash *ret)
 {
@@ -16,7 +18,7 @@ void ml_merkle_join(const struct ml_merkle_hash *left, const struct ml_merkle_ha
 	input[0] = 1;
 	memcpy(input + 1, left->bytes, ML_MERKLE_HASH);
 	memcpy(input + 1 + ML_MERKLE_HASH, right->bytes, ML_MERKLE_HASH);
-	crypto_hash_sha256(ret->bytes, input, sizeof(input));
+	ml_sha256(ret->bytes, input, sizeof(input));
 }
 
 void ml_merkle_leaf(const void *leaf, size_t length, struct ml_merkle_hash *ret)
@@ -48,7 +50,7 @@ void ml_merkle_root(const struct ml_merkle *merkle, struct ml_merkle_hash *ret)
 	unsigned int level;
 
 	if (!merkle->count) {
-		crypto_hash_sha256(ret->bytes, NULL, 0);
+		ml_sha256(ret->bytes, NULL, 0);
 		return;
 	}
 	level = __builtin_ctzll(merkle->count);

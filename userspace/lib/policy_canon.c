@@ -7,6 +7,7 @@
 #include <sodium.h>
 
 #include "policy_service.h"
+#include "sha256.h"
 
 static const char *const actions[] = {
 	[MERLON_ACTION_ALLOW] = "allow",
@@ -58,7 +59,7 @@ uint64_t ml_rule_id(const char *text, size_t length)
 	uint8_t hash[crypto_hash_sha256_BYTES];
 	uint64_t id = 0;
 
-	crypto_hash_sha256(hash, (const uint8_t *)text, length);
+	ml_sha256(hash, (const uint8_t *)text, length);
 	for (unsigned int i = 0; i < 8; i++)
 		id |= (uint64_t)hash[i] << 8 * i;
 	return id;

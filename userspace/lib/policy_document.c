@@ -5,10 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <sodium.h>
-
 #include "dsse.h"
 #include "policy.h"
+#include "sha256.h"
 #include "strict.h"
 
 #define WHAT "policy document"
@@ -125,7 +124,7 @@ int ml_policy_document_verify(const struct ml_root *root, struct ml_bytes envelo
 	r = ml_root_check(root, ML_ROLE_POLICY, ML_POLICY_TYPE, envelope, &payload, &length, error);
 	if (r)
 		return r;
-	crypto_hash_sha256(document.digest, payload, length);
+	ml_sha256(document.digest, payload, length);
 	r = payload_parse(payload, length, root, &document, error);
 	free(payload);
 	if (r)

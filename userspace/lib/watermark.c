@@ -11,10 +11,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <sodium.h>
-
 #include "date.h"
 #include "file.h"
+#include "sha256.h"
 
 #define WATERMARK_MAGIC "MERLONW1"
 
@@ -31,7 +30,7 @@ _Static_assert(sizeof(struct watermark_file) == 96, "as docs/formats.md has it")
 
 static void watermark_digest(const struct watermark_file *file, uint8_t ret[static 32])
 {
-	crypto_hash_sha256(ret, (const uint8_t *)file, offsetof(struct watermark_file, check));
+	ml_sha256(ret, (const uint8_t *)file, offsetof(struct watermark_file, check));
 }
 
 static int watermark_parse(const struct watermark_file *file, size_t length,

@@ -4,9 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <sodium.h>
-
 #include "dsse.h"
+#include "sha256.h"
 #include "signer.h"
 
 static int give(json_t *answer, json_t **ret, struct ml_error *error)
@@ -93,7 +92,7 @@ static bool policy_is_known(const struct signer *signer, struct ml_bytes envelop
 	if (!signer->has_policy || signer->policy.epoch != signer->root.epoch ||
 	    ml_dsse_peek(envelope.data, envelope.length, ML_POLICY_TYPE, &payload, &length, NULL))
 		return false;
-	crypto_hash_sha256(digest, payload, length);
+	ml_sha256(digest, payload, length);
 	free(payload);
 	return !memcmp(digest, signer->policy.digest, sizeof(digest));
 }

@@ -14,6 +14,8 @@
 
 #include <sodium.h>
 
+#include "sha256.h"
+
 #define MAGIC		"MERLONL1"
 #define MAGIC_BYTES	8
 #define CHAIN_BYTES	32
@@ -158,7 +160,7 @@ static int file_read(struct ledger *ledger, struct ml_bytes file, ledger_take *t
 {
 	size_t head = file.length < MAGIC_BYTES ? file.length : MAGIC_BYTES;
 
-	crypto_hash_sha256(ledger->chain, (const uint8_t *)MAGIC, MAGIC_BYTES);
+	ml_sha256(ledger->chain, (const uint8_t *)MAGIC, MAGIC_BYTES);
 	if (memcmp(file.data, MAGIC, head) != 0)
 		return ml_error_set(error, -EBADMSG, "the ledger is none, or damaged: its first "
 				    "%d bytes are not \"" MAGIC "\"", MAGIC_BYTES);
