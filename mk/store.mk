@@ -8,7 +8,7 @@ store_a := $(O)/libmerlon-store.a
 store_libs := $(shell pkg-config --libs sqlite3 libpq 2>/dev/null)
 
 .PHONY: store-test
-store-test: $(O)/control/store ## build the store's test, for selftests/groups.d/44-store
+store-test: $(O)/control/store ## build the store's test, for selftests/groups.d/40-store
 
 $(O)/gen/schema_%.c: userspace/control/schema/%.sql mk/store.mk
 	@mkdir -p $(@D)
