@@ -10,15 +10,20 @@ splats+='|possible recursive locking|inconsistent lock state|refcount_t:|ODEBUG'
 splats+='|detected stall|INFO: task .* blocked|non-static key|lockdep is turned off'
 splats+='|ref_tracker: .* has|waiting for .* to become free'
 group_oom='Memory cgroup out of memory: Killed process'
+asked_for='faultn: (vmalloc error|page allocation failure)'
 harmless='Unprivileged eBPF is enabled|kmemleak: [0-9]+ new suspected memory leaks'
 
 # first_splat LOG FROM: its line number, or nothing; not before line FROM. The
 # trace of an OOM kill is none where a control group ran out of memory: tests do
 # that on purpose. Where the machine did, it is one. Of which it was the console has
-# another line than the log: it lacks those of level info.
+# another line than the log: it lacks those of level info. Nor is it one where the kernel
+# tells where an allocation failed that faultn had asked to fail.
 first_splat() {
-	grep -anE "$splats|invoked oom-killer|oom-kill:constraint|$group_oom" "$1" | grep -avE "$harmless" |
-		awk -F: -v from="$2" -v group="$group_oom" '
+	grep -anE "$splats|invoked oom-killer|oom-kill:constraint|$group_oom|$asked_for" "$1" |
+		grep -avE "$harmless" |
+		awk -F: -v from="$2" -v group="$group_oom" -v asked_for="$asked_for" '
+			$0 ~ asked_for { asked = 1; next }
+			asked && /Call Trace/ { asked = 0; next }
 			/invoked oom-killer/ { oom = 1; trace = 0; next }
 			/oom-kill:constraint=CONSTRAINT_MEMCG/ || $0 ~ group { oom = trace = 0; next }
 			/oom-kill:constraint/ || $1 + 0 < from + 0 { next }
