@@ -7,7 +7,9 @@ SHELL := /bin/bash
 
 include mk/flags.mk
 include mk/userspace.mk
--include $(filter-out mk/flags.mk mk/userspace.mk,$(wildcard mk/*.mk))
+include mk/http.mk
+include mk/store.mk
+-include $(filter-out mk/flags.mk mk/userspace.mk mk/http.mk mk/store.mk,$(wildcard mk/*.mk))
 
 .PHONY: all help clean
 all: programs ## build the programs

@@ -15,12 +15,13 @@ mandir := $(DESTDIR)$(PREFIX)/share/man
 libexecdir := $(DESTDIR)/usr/lib/merlon
 initramfs := $(DESTDIR)/usr/share/initramfs-tools
 module_source := $(DESTDIR)/usr/src/merlon-$(VERSION)
-man_pages := $(wildcard man/*.[158])
+# Those of the server are in its own package.
+man_pages := $(filter-out man/merlon-control.8 man/merlon-signer.8,$(wildcard man/*.[158]))
 # As the packages have them; elsewhere PREFIX goes in.
 relocate := sed -e 's|/usr/sbin/merlon\([d-]\)|$(PREFIX)/sbin/merlon\1|' \
 	-e 's|/usr/bin/merlon$$|$(PREFIX)/bin/merlon|'
 
-.PHONY: install install-programs install-module-source install-here uninstall deb
+.PHONY: install install-programs install-control install-module-source install-here uninstall deb
 
 install: install-programs install-module-source $(if $(DESTDIR),,install-here) ## programs, units, module (DKMS)
 
@@ -60,6 +61,21 @@ install-programs: programs
 		install -D -m 644 $$page $(mandir)/man$${page##*.}/$${page##*/} || exit; \
 	done
 
+# The server and its signer, which may be on different machines.
+install-control: $(O)/merlon-control $(O)/merlon-signer
+	install -d $(sbindir) $(DESTDIR)$(UNITDIR)
+	install -m 755 $(O)/merlon-control $(O)/merlon-signer $(sbindir)
+	for unit in merlon-control merlon-signer; do \
+		$(relocate) packaging/systemd/$$unit.service >$(DESTDIR)$(UNITDIR)/$$unit.service && \
+		chmod 644 $(DESTDIR)$(UNITDIR)/$$unit.service || exit; \
+	done
+	install -D -m 644 packaging/systemd/merlon-control.sysusers \
+		$(DESTDIR)/usr/lib/sysusers.d/merlon-control.conf
+	install -D -m 644 packaging/systemd/merlon-control.tmpfiles \
+		$(DESTDIR)/usr/lib/tmpfiles.d/merlon-control.conf
+	install -D -m 644 man/merlon-control.8 $(mandir)/man8/merlon-control.8
+	install -D -m 644 man/merlon-signer.8 $(mandir)/man8/merlon-signer.8
+
 install-module-source:
 	install -D -m 755 packaging/libexec/refuse-while-armed $(libexecdir)/refuse-while-armed
 	rm -rf $(module_source)
@@ -83,6 +99,10 @@ endif
 		$(DESTDIR)$(UNITDIR)/{merlond,merlon-hold,merlon-hold-early,merlon-watch}.service \
 		$(DESTDIR)/usr/lib/sysusers.d/merlon.conf $(DESTDIR)/usr/lib/tmpfiles.d/merlon.conf \
 		$(initramfs)/hooks/merlon $(initramfs)/scripts/init-{top,bottom}/merlon \
+		$(DESTDIR)$(UNITDIR)/{merlon-control,merlon-signer}.service \
+		$(sbindir)/merlon-control $(sbindir)/merlon-signer \
+		$(DESTDIR)/usr/lib/{sysusers,tmpfiles}.d/merlon-control.conf \
+		$(mandir)/man8/merlon-{control,signer}.8 \
 		$(DESTDIR)/lib/modprobe.d/merlon.conf $(DESTDIR)$(BASHDIR)/merlon \
 		$(DESTDIR)$(ZSHDIR)/_merlon $(DESTDIR)$(FISHDIR)/merlon.fish
 	for page in $(man_pages); do \

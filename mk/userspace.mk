@@ -4,6 +4,7 @@
 lib_src := $(wildcard userspace/lib/*.c) $(wildcard kmod/classifier/*.c)
 cli_src := $(wildcard userspace/cli/*.c)
 agent_src := $(wildcard userspace/agent/*.c)
+client_src := $(wildcard userspace/client/*.c)
 audit_src := $(wildcard userspace/control/audit*.c)
 # All but main.c is a library, so that unit tests can have it.
 signer_src := $(filter-out userspace/signer/main.c,$(wildcard userspace/signer/*.c))
@@ -12,12 +13,14 @@ tool_src := $(wildcard selftests/tools/*.c)
 fuzz_src := $(wildcard selftests/fuzz/*.c)
 
 obj = $(patsubst %.c,$(O)/obj/%.o,$(1))
-all_src := $(lib_src) $(cli_src) $(agent_src) $(audit_src) $(signer_src) userspace/signer/main.c $(unit_src) $(tool_src) $(fuzz_src)
+all_src := $(lib_src) $(cli_src) $(agent_src) $(client_src) $(audit_src) $(signer_src) userspace/signer/main.c $(unit_src) $(tool_src) $(fuzz_src)
 
 lib_a := $(O)/libmerlon.a
 audit_a := $(O)/libaudit.a
+client_a := $(O)/libclient.a
 signer_a := $(O)/libsigner.a
 libs := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
+client_libs := $(shell pkg-config --libs libcurl 2>/dev/null)
 unit_bin := $(patsubst selftests/unit/%.c,$(O)/unit/%,$(unit_src))
 tool_bin := $(patsubst selftests/tools/%.c,$(O)/tools/%,$(tool_src))
 fuzz_bin := $(patsubst selftests/fuzz/%.c,$(O)/fuzz/%,$(fuzz_src))
@@ -44,13 +47,19 @@ $(audit_a): $(call obj,$(audit_src))
 	@rm -f $@
 	@ar rcs $@ $^
 
-$(O)/merlon: $(call obj,$(cli_src)) $(lib_a)
-	@echo "  LD      $(SAN) $@"
-	@$(CC) $(CFLAGS) $(LINKOPT) -o $@ $^ $(libs)
+$(client_a): $(call obj,$(client_src))
+	@rm -f $@
+	@ar rcs $@ $^
 
-$(O)/merlond: $(call obj,$(agent_src)) $(lib_a)
+$(O)/merlon: $(call obj,$(cli_src)) $(client_a) $(lib_a)
 	@echo "  LD      $(SAN) $@"
-	@$(CC) $(CFLAGS) $(LINKOPT) -o $@ $^ $(libs)
+	@$(CC) $(CFLAGS) $(LINKOPT) -o $@ $^ $(client_libs) $(libs)
+
+$(O)/merlond: $(call obj,$(agent_src)) $(client_a) $(lib_a)
+	@echo "  LD      $(SAN) $@"
+	@$(CC) $(CFLAGS) $(LINKOPT) -o $@ $^ $(client_libs) $(libs)
+
+$(call obj,$(cli_src) $(agent_src)): CPPFLAGS += -Iuserspace/client
 
 $(signer_a): $(call obj,$(signer_src))
 	@rm -f $@

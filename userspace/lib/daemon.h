@@ -44,7 +44,9 @@
  * "notBefore":…,"serial":…}), "quarantined" (how many bundles were set aside),
  * "tunnel" (where merlond has the WireGuard device: {"device":…,"peers":…,
  * "problem":…}; "device": "" before the first bundle; "peers": of the bundle;
- * "problem": a sentence, "" where the device is as the bundle says).
+ * "problem": a sentence, "" where the device is as the bundle says), "server" (where
+ * the node is enrolled: {"certificateExpires":…,"problem":…,"url":…}; the first in Unix
+ * seconds, 0: there is no certificate; "problem": a sentence, "" where all is well).
  */
 #ifndef ML_DAEMON_H
 #define ML_DAEMON_H

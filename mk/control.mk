@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: GPL-2.0 OR MIT
+# merlon-control: the HTTP core, the store and the audit log are libraries of their own.
+
+control_src := $(filter-out userspace/control/http%.c userspace/control/store%.c \
+	userspace/control/audit%.c,$(wildcard userspace/control/*.c))
+server_test_src := $(wildcard selftests/control/server/*.c)
+control_libs := $(http_libs) $(store_libs) $(client_libs) $(libs) -lpthread
+
+$(call obj,$(control_src)): CPPFLAGS += -Iuserspace/client \
+	$(shell pkg-config --cflags sqlite3 libpq 2>/dev/null)
+
+$(O)/merlon-control: $(call obj,$(control_src)) $(http_a) $(store_a) $(audit_a) $(client_a) $(lib_a)
+	@echo "  LD      $(SAN) $@"
+	@$(CC) $(CFLAGS) $(LINKOPT) -o $@ $^ $(control_libs)
+
+.PHONY: control-programs
+control-programs: $(O)/merlon-control $(O)/merlon-signer $(O)/tools/trustee \
+	$(patsubst selftests/control/server/%.c,$(O)/server/%,$(server_test_src)) ## merlon-control, and what its tests need
+
+$(call obj,$(server_test_src)): CPPFLAGS += -Iuserspace/client
+
+$(O)/server/%: $(O)/obj/selftests/control/server/%.o $(client_a) $(lib_a)
+	@mkdir -p $(@D)
+	@$(CC) $(CFLAGS) $(LINKOPT) -o $@ $^ $(client_libs) $(libs) -lssl -lpthread
+
+.SECONDARY: $(call obj,$(control_src) $(server_test_src))
+-include $(patsubst %.o,%.d,$(call obj,$(control_src) $(server_test_src)))
