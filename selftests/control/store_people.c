@@ -101,6 +101,12 @@ static void test_sessions(void **state)
 	assert_int_equal(session.created, NOW);
 	store_free(session.memory);
 	REFUSED(-ENOENT, store_session_get(store, token[1], NOW + 100, &session, &error));
+	WORKS(store_session_touch(store, token[1], NOW + 110, &error));
+	WORKS(store_session_get(store, token[1], NOW + 109, &session, &error));
+	assert_int_equal(session.stepped_up, NOW + 5);
+	store_free(session.memory);
+	WORKS(store_session_touch(store, token[1], NOW + 100, &error));
+	REFUSED(-ENOENT, store_session_touch(store, token[0], NOW + 200, &error));
 	REFUSED(-ENOENT, store_session_rotate(store, token[1], token[2], NOW + 100,
 					      leaf_of("x"), &error));
 	WORKS(store_session_end(store, token[1], leaf_of("x"), &error));

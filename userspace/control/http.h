@@ -23,6 +23,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 #include <time.h>
 
 #include "error.h"
@@ -132,11 +133,21 @@ struct http_files {
 struct http_config {
 	const char *const *listen;	/* "192.0.2.1:443", "[2001:db8::1]:443"; port 0: any */
 	size_t listen_count;
-	const int *sockets;		/* listening already, as systemd gives; taken over */
+	/*
+	 * Listening already, as systemd gives; taken over. Clients of a Unix socket speak
+	 * HTTP/2 without TLS (RFC 9113, 3.3); limits of numbers are not theirs.
+	 */
+	const int *sockets;
 	size_t socket_count;
 	struct http_files files;	/* not kept */
 	const struct http_limits *limits;	/* NULL: the default; copied */
 };
+
+/*
+ * A socket that listens on @text, as in http_config.listen: for programs that give up their
+ * rights before they make a server, and hand it over in http_config.sockets.
+ */
+int http_listen_on(const char *text, int *ret, struct ml_error *error);
 
 /**
  * http_server_new - listen, from now on, in @base
@@ -213,8 +224,10 @@ bool http_request_query_at(const struct http_request *request, size_t index,
 const char *http_request_header(const struct http_request *request, const char *name);
 /* NUL-terminated, which @ret_length does not count. */
 const uint8_t *http_request_body(const struct http_request *request, size_t *ret_length);
-/* "192.0.2.1" or "2001:db8::1"; IPv4 also where it came by an IPv6 socket. */
+/* "192.0.2.1" or "2001:db8::1"; IPv4 also where it came by an IPv6 socket; "" of local ones. */
 const char *http_request_address(const struct http_request *request);
+/* Did it come by a Unix socket? Then @ret_uid is who connected, as the kernel says. */
+bool http_request_local(const struct http_request *request, uid_t *ret_uid);
 
 struct http_certificate {
 	uint8_t spki[32];	/* SHA-256 of the public key (SubjectPublicKeyInfo, DER) */

@@ -33,20 +33,6 @@ static void connection_end(struct http_connection *connection)
 	connection->ended = true;
 }
 
-/* True: the operation can be tried again when the socket is ready. */
-static bool tls_waits(struct http_connection *connection, int result)
-{
-	switch (SSL_get_error(connection->tls, result)) {
-	case SSL_ERROR_WANT_READ:
-		return true;
-	case SSL_ERROR_WANT_WRITE:
-		connection->blocked = true;
-		return true;
-	default:
-		return false;
-	}
-}
-
 /* ------------------------------------------------------------- handshake */
 
 static void on_wake(void *arg)
@@ -79,14 +65,15 @@ static void session_start(struct http_connection *connection)
 		&server->account, &server->request_count, on_wake, connection
 	};
 
-	if (!http_tls_speaks_h2(connection->tls)) {
+	if (connection->tls && !http_tls_speaks_h2(connection->tls)) {
 		http_server_refused(server, HTTP_REFUSED_ALPN,
 				    "a client that does not ask for HTTP/2",
 				    connection->peer.address);
 		connection_end(connection);
 		return;
 	}
-	certificate_get(connection);
+	if (connection->tls)
+		certificate_get(connection);
 	if (http_session_new(&context, http_now(), &connection->session)) {
 		http_server_refused(server, HTTP_REFUSED_MEMORY, "no memory for a connection",
 				    connection->peer.address);
@@ -117,7 +104,7 @@ static void connection_handshake(struct http_connection *connection)
 
 	if (r == 1)
 		session_start(connection);
-	else if (!tls_waits(connection, r))
+	else if (!http_io_waits(connection, r))
 		handshake_failed(connection);
 }
 
@@ -150,17 +137,16 @@ static void connection_read(struct http_connection *connection)
 	int i, r;
 
 	for (i = 0; i < RECORDS_AT_ONCE && !connection->session->over; i++) {
-		r = SSL_read_ex(connection->tls, server->input, sizeof(server->input), &length);
-		if (r != 1) {
-			if (!tls_waits(connection, r))
-				connection_end(connection);
+		r = http_io_read(connection, server->input, sizeof(server->input), &length);
+		if (r < 0)
+			connection_end(connection);
+		if (r <= 0)
 			return;
-		}
 		http_session_input(connection->session, server->input, length, http_now());
 		explicit_bzero(server->input, length);
 	}
 	/* What TLS has decrypted already, the socket will not tell of. */
-	if (SSL_pending(connection->tls))
+	if (connection->tls && SSL_pending(connection->tls))
 		event_active(&connection->readable, EV_READ, 0);
 }
 
@@ -200,12 +186,11 @@ static bool bytes_write(struct http_connection *connection, const uint8_t *bytes
 	int r;
 
 	while (*ret_sent < length) {
-		r = SSL_write_ex(connection->tls, bytes + *ret_sent, length - *ret_sent, &sent);
-		if (r != 1) {
-			if (!tls_waits(connection, r))
-				connection_end(connection);
+		r = http_io_write(connection, bytes + *ret_sent, length - *ret_sent, &sent);
+		if (r < 0)
+			connection_end(connection);
+		if (r <= 0)
 			return false;
-		}
 		*ret_sent += sent;
 	}
 	return true;
@@ -264,7 +249,8 @@ static void connection_write(struct http_connection *connection)
  */
 static void closing_start(struct http_connection *connection)
 {
-	SSL_shutdown(connection->tls);
+	if (connection->tls)
+		SSL_shutdown(connection->tls);
 	shutdown(connection->fd, SHUT_WR);
 	http_session_free(connection->session);
 	connection->session = NULL;
@@ -310,7 +296,8 @@ void http_connection_free(struct http_connection *connection)
 	pending_free(connection);
 	SSL_free(connection->tls);
 	close(connection->fd);
-	http_addresses_remove(server->addresses, connection->prefix);
+	if (!connection->peer.local)
+		http_addresses_remove(server->addresses, connection->prefix);
 	LIST_REMOVE(connection, entry);
 	http_release(&server->account, connection->peer.certificate);
 	http_release(&server->account, connection);
@@ -451,6 +438,17 @@ static void events_set(struct http_connection *connection)
 	event_add(&connection->readable, NULL);
 }
 
+static void connection_start(struct http_connection *connection)
+{
+	struct http_server *server = connection->server;
+
+	connection->timer_at = UINT64_MAX;
+	connection->deadline = http_now() + server->limits.handshake_ms;
+	LIST_INSERT_HEAD(&server->connections, connection, entry);
+	server->connection_count++;
+	events_set(connection);
+}
+
 bool http_connection_new(struct http_server *server, int fd, http_prefix prefix,
 			 const char *address)
 {
@@ -468,11 +466,23 @@ bool http_connection_new(struct http_server *server, int fd, http_prefix prefix,
 	socket_set(fd);
 	connection->prefix = prefix;
 	snprintf(connection->peer.address, sizeof(connection->peer.address), "%s", address);
-	connection->timer_at = UINT64_MAX;
-	connection->deadline = http_now() + server->limits.handshake_ms;
-	LIST_INSERT_HEAD(&server->connections, connection, entry);
-	server->connection_count++;
-	events_set(connection);
+	connection_start(connection);
 	timer_set(connection);
+	return true;
+}
+
+bool http_connection_new_local(struct http_server *server, int fd, uid_t uid)
+{
+	struct http_connection *connection = http_alloc(&server->account, sizeof(*connection));
+
+	if (!connection)
+		return false;
+	connection->server = server;
+	connection->fd = fd;
+	connection->peer.local = true;
+	connection->peer.uid = uid;
+	connection_start(connection);
+	session_start(connection);
+	connection_settle(connection);
 	return true;
 }

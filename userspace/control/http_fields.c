@@ -295,7 +295,7 @@ const struct http_problem *http_fields_check(const struct http_fields *fields)
 		return &bad_method;
 	if (!method || !scheme || !path || !*path)
 		return &bad_missing;
-	if (strcmp(scheme, "https") != 0)
+	if (strcmp(scheme, "https") != 0 && !(fields->local && !strcmp(scheme, "http")))
 		return &bad_scheme;
 	problem = method_check(method);
 	return problem ? problem : authority_check(fields);

@@ -18,6 +18,7 @@ struct http_fields {
 	struct http_account *account;
 	size_t limit;		/* of bytes, as RFC 9113, 6.5.2 counts */
 	size_t bytes;
+	bool local;		/* without TLS: the scheme may be "http" */
 	bool regular;		/* a field without a colon was seen */
 	char *text;		/* names and values, each with a NUL */
 	size_t text_used, text_size;

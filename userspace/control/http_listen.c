@@ -24,15 +24,31 @@ static void client_refuse(struct http_server *server, int fd, enum http_reason r
 	http_server_refused(server, reason, detail, address);
 }
 
+/* Its numbers are bounded by who may open the socket, which is not the world. */
+static void local_client(struct http_server *server, int fd)
+{
+	struct ucred peer;
+	socklen_t length = sizeof(peer);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) ||
+	    !http_connection_new_local(server, fd, peer.uid))
+		client_refuse(server, fd, HTTP_REFUSED_MEMORY, "no memory for a connection", "");
+}
+
 static void on_client(struct evconnlistener *listener, evutil_socket_t fd,
 		      struct sockaddr *address, int length, void *arg)
 {
 	struct http_server *server = arg;
 	char text[INET6_ADDRSTRLEN];
-	http_prefix prefix = http_address_read(address, text);
+	http_prefix prefix;
 
 	(void)listener;
 	(void)length;
+	if (address->sa_family == AF_UNIX) {
+		local_client(server, fd);
+		return;
+	}
+	prefix = http_address_read(address, text);
 	if (server->connection_count >= server->limits.connections) {
 		client_refuse(server, fd, HTTP_REFUSED_CONNECTIONS,
 			      "too many connections in all", text);
@@ -148,7 +164,7 @@ static int address_listen(const char *text, const struct addrinfo *address, int 
 	return 0;
 }
 
-static int socket_open(const char *text, int *ret, struct ml_error *error)
+int http_listen_on(const char *text, int *ret, struct ml_error *error)
 {
 	struct addrinfo *address;
 	int r = address_parse(text, &address, error);
@@ -170,10 +186,11 @@ static int socket_check(int fd, struct ml_error *error)
 
 	if (!getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) && listening &&
 	    !getsockname(fd, (struct sockaddr *)&address, &length) &&
-	    (address.ss_family == AF_INET || address.ss_family == AF_INET6))
+	    (address.ss_family == AF_INET || address.ss_family == AF_INET6 ||
+	     address.ss_family == AF_UNIX))
 		return 0;
 	return ml_error_set(error, -EINVAL,
-			    "descriptor %d is no TCP socket that listens, by IPv4 or IPv6", fd);
+			    "descriptor %d is no socket that listens, by IPv4, IPv6 or a path", fd);
 }
 
 /* Takes over @fd. */
@@ -209,7 +226,7 @@ int http_listeners_open(struct http_server *server, const struct http_config *co
 	if (!server->listeners)
 		return ml_error_set(error, -ENOMEM, "no memory to listen");
 	for (i = 0; i < config->listen_count && !r; i++) {
-		r = socket_open(config->listen[i], &fd, error);
+		r = http_listen_on(config->listen[i], &fd, error);
 		if (!r)
 			r = listener_add(server, fd, error);
 	}

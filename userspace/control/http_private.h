@@ -51,7 +51,7 @@ struct http_connection {
 	struct http_server *server;
 	enum http_state state;
 	int fd;
-	SSL *tls;
+	SSL *tls;			/* NULL: by a local socket */
 	struct event readable, writable, timer;
 	uint64_t timer_at;		/* milliseconds; UINT64_MAX: not set */
 	uint64_t deadline;		/* of the state; UINT64_MAX: none but the session's */
@@ -69,8 +69,21 @@ struct http_connection {
 /* False: no memory; @fd and @prefix, which was counted, are then still the caller's. */
 bool http_connection_new(struct http_server *server, int fd, http_prefix prefix,
 			 const char *address);
+/* The same by a local socket, without TLS: who connected is @uid. */
+bool http_connection_new_local(struct http_server *server, int fd, uid_t uid);
 void http_connection_free(struct http_connection *connection);
 void http_connection_drain(struct http_connection *connection);
+
+/*
+ * http_io.c: bytes through TLS, or without it. 1: @ret_length of them; 0: again, when the
+ * socket is ready; -1: the connection is at its end.
+ */
+int http_io_read(struct http_connection *connection, void *bytes, size_t size,
+		 size_t *ret_length);
+int http_io_write(struct http_connection *connection, const void *bytes, size_t length,
+		  size_t *ret_sent);
+/* Of an operation of TLS: can it be tried again when the socket is ready? */
+bool http_io_waits(struct http_connection *connection, int result);
 
 void http_server_refused(struct http_server *server, enum http_reason reason,
 			 const char *detail, const char *address);

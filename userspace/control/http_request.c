@@ -19,6 +19,7 @@ struct http_request *http_request_new(struct http_session *session, int32_t stre
 	request->stream = stream;
 	request->since = session->now;
 	request->fields.account = &session->account;
+	request->fields.local = session->context.peer->local;
 	request->fields.limit = session->context.limits->header_bytes;
 	request->reply.file = -1;
 	LIST_INSERT_HEAD(&session->requests, request, entry);
@@ -302,4 +303,13 @@ void http_request_keep(struct http_request *request,
 	request->stage = HTTP_STAGE_KEPT;
 	request->gone = gone;
 	request->gone_data = data;
+}
+
+bool http_request_local(const struct http_request *request, uid_t *ret_uid)
+{
+	const struct http_peer *peer = request->session->context.peer;
+
+	if (peer->local)
+		*ret_uid = peer->uid;
+	return peer->local;
 }

@@ -18,6 +18,8 @@
 struct http_peer {
 	char address[INET6_ADDRSTRLEN];
 	struct http_certificate *certificate;	/* or NULL */
+	bool local;			/* by a local socket: */
+	uid_t uid;
 };
 
 struct http_context {

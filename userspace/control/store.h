@@ -397,6 +397,9 @@ int store_session_get(struct store *store, const uint8_t digest[static 32], int6
 int store_session_rotate(struct store *store, const uint8_t from[static 32],
 			 const uint8_t to[static 32], int64_t now, struct ml_bytes leaf,
 			 struct ml_error *error);
+/* It was used, and lasts until @expires. Not audited. -ENOENT: unknown */
+int store_session_touch(struct store *store, const uint8_t digest[static 32],
+			int64_t expires, struct ml_error *error);
 /* -ENOENT */
 int store_session_end(struct store *store, const uint8_t digest[static 32],
 		      struct ml_bytes leaf, struct ml_error *error);

@@ -95,6 +95,26 @@ int store_session_rotate(struct store *store, const uint8_t from[static 32],
 	return r ? r : store_transact(store, STORE_WRITE, session_rotate, &session, error);
 }
 
+static int session_touch(struct store *store, void *arg, struct ml_error *error)
+{
+	const struct session *session = arg;
+	uint64_t rows = 0;
+	int r;
+
+	r = store_do(store, STATEMENT_SESSION_TOUCH,
+		     CELLS(cell_int(session->expires), cell_blob(session->digest, 32)), &rows,
+		     error);
+	return !r && !rows ? no_session(error) : r;
+}
+
+int store_session_touch(struct store *store, const uint8_t digest[static 32],
+			int64_t expires, struct ml_error *error)
+{
+	struct session session = { .digest = digest, .expires = expires };
+
+	return store_transact(store, STORE_WRITE, session_touch, &session, error);
+}
+
 static int session_end(struct store *store, void *arg, struct ml_error *error)
 {
 	const struct session *session = arg;

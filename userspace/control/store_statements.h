@@ -177,6 +177,8 @@ STATEMENT(SESSION_GET, "bi", "tiiit",
 STATEMENT(SESSION_ROTATE, "biib", "b",
 	  "UPDATE sessions SET digest = $1, stepped_up = $2 WHERE expires > $3 "
 	  "AND digest = $4 RETURNING digest")
+STATEMENT(SESSION_TOUCH, "ib", "b",
+	  "UPDATE sessions SET expires = $1 WHERE digest = $2 RETURNING digest")
 STATEMENT(SESSION_END, "b", "b", "DELETE FROM sessions WHERE digest = $1 RETURNING digest")
 STATEMENT(SESSION_END_ALL, "t", "b", "DELETE FROM sessions WHERE admin = $1 RETURNING digest")
 STATEMENT(SESSION_EXPIRE, "i", "b", "DELETE FROM sessions WHERE expires <= $1 RETURNING digest")

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: MIT
+/* How the server is. */
+#include <errno.h>
+#include <string.h>
+
+#include <sodium.h>
+
+#include "authority.h"
+#include "config.h"
+#include "distribution.h"
+#include "routes.h"
+#include "server.h"
+#include "server_private.h"
+
+#define STALE	(3 * 86400)	/* three renewals that did not come */
+
+static json_t *digest_json(const uint8_t digest[static 32])
+{
+	char hex[65];
+
+	sodium_bin2hex(hex, sizeof(hex), digest, 32);
+	return json_string(hex);
+}
+
+static json_t *root_json(struct call *call)
+{
+	struct ml_root root;
+
+	if (server_root(call->server, &root, NULL))
+		return json_null();
+	return json_pack("{s:o, s:I, s:I, s:I}", "digest", digest_json(root.digest), "epoch",
+			 (json_int_t)root.epoch, "expires", (json_int_t)root.expires, "version",
+			 (json_int_t)root.version);
+}
+
+static json_t *generation_json(struct call *call)
+{
+	struct distribution *newest = server_get_distribution(call->server, false);
+	json_t *json;
+
+	if (!newest)
+		return json_null();
+	json = json_pack("{s:I, s:I, s:I, s:I, s:I, s:b}",
+			 "epoch", (json_int_t)newest->statement.epoch,
+			 "expires", (json_int_t)newest->statement.expires,
+			 "issued", (json_int_t)newest->statement.issued,
+			 "nodes", (json_int_t)newest->count,
+			 "serial", (json_int_t)newest->statement.serial,
+			 "stale", call->now - newest->statement.issued >= STALE);
+	server_put_distribution(call->server, newest);
+	return json;
+}
+
+static json_t *signer_json(struct call *call)
+{
+	struct signer_said signer;
+
+	server_signer(call->server, &signer);
+	return json_pack("{s:b, s:s, s:s}", "connected", signer.there, "key", signer.key_id,
+			 "waiting", signer.waiting);
+}
+
+static json_t *audit_json(struct call *call)
+{
+	uint64_t size, sequenced;
+
+	if (store_audit_size(call->store, &size, &sequenced, NULL))
+		return json_null();
+	return json_pack("{s:I, s:I}", "entries", (json_int_t)size, "written",
+			 (json_int_t)sequenced);
+}
+
+static void status(struct call *call)
+{
+	const struct config *config = server_config(call->server);
+	struct ml_error error;
+	char path[CONFIG_PATH], why[256] = "";
+	uint8_t key[32];
+	int r;
+
+	config_path(config, "server.pem", path);
+	r = authority_file_spki(config->certificate[0] ? config->certificate : path, key, &error);
+	if (r) {
+		call_fail(call, -EIO, &error);
+		return;
+	}
+	server_is_stuck(call->server, why, sizeof(why));
+	call_answer(call, 200, json_pack("{s:o, s:o, s:s, s:o, s:o, s:o, s:s, s:s, s:s}",
+					 "audit", audit_json(call),
+					 "generation", generation_json(call),
+					 "network", config->network, "root", root_json(call),
+					 "serverKey", digest_json(key),
+					 "signer", signer_json(call), "stuck", why,
+					 "trust", config->hosted ? "hosted" : "separate",
+					 "url", config->url));
+}
+
+static const struct route routes[] = {
+	{ .method = "GET", .path = "/v1/status", .who = ROUTE_PERSON, .role = STORE_VIEWER,
+	  .handle = status },
+};
+
+const struct route_table route_state = { routes, sizeof(routes) / sizeof(routes[0]) };

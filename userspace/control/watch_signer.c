@@ -1,0 +1,368 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Asks the signer for the next generation, keeps it and hands it out. When the signer
+ * was away, it is told first what it may have missed: each document is judged by it as
+ * ever, and what it has already it answers as before.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "admit.h"
+#include "config.h"
+#include "distribution.h"
+#include "sequence.h"
+#include "server.h"
+#include "server_private.h"
+#include "signer_client.h"
+#include "strict.h"
+#include "watch_blocks.h"
+
+#define WHAT		"the signer's answer"
+#define PATIENCE	60
+#define AGAIN		500		/* milliseconds, while the signer is away */
+
+struct watch {
+	struct server *server;
+	struct store *store;
+	struct signer_client *signer;
+	uint64_t since;			/* serial of the generation that is held */
+	bool told;			/* why it does not work */
+	atomic_bool stop;
+	pthread_t thread;
+	bool running;
+};
+
+/* -------------------------------------------------------------- generations */
+
+/* Hashes the leaves that are new; of others the hash is known. */
+static int leaves_hash(struct watch *watch, struct distribution *distribution,
+		       const struct fetch *fetch, struct ml_error *error)
+{
+	for (size_t i = 0; i < distribution->count; i++) {
+		struct distribution_node *node = &distribution->nodes[i];
+		const struct store_block *block = fetch_find(fetch, node->leaf);
+		size_t length;
+		uint8_t *content;
+		int r;
+
+		if (block->content.data) {
+			ml_merkle_leaf(block->content.data, block->content.length, &node->hash);
+			continue;
+		}
+		r = store_block_get(watch->store, node->leaf, &content, &length, error);
+		if (r)
+			return r;
+		ml_merkle_leaf(content, length, &node->hash);
+		free(content);
+	}
+	return 0;
+}
+
+static int node_take(const json_t *item, struct distribution_node *ret, struct ml_error *error)
+{
+	int r = ml_strict_name(item, WHAT, "name", ret->name, error);
+
+	if (!r)
+		r = ml_strict_hash(item, WHAT, "image", ret->image, error);
+	if (!r)
+		r = ml_strict_hash(item, WHAT, "leaf", ret->leaf, error);
+	return r ? r : ml_strict_hash(item, WHAT, "rules", ret->rules, error);
+}
+
+static bool gone_has(const json_t *gone, const char *name)
+{
+	json_t *item;
+	size_t i;
+
+	json_array_foreach(gone, i, item)
+		if (json_is_string(item) && !strcmp(json_string_value(item), name))
+			return true;
+	return false;
+}
+
+static int order_names(const void *one, const void *other)
+{
+	return strcmp(((const struct distribution_node *)one)->name,
+		      ((const struct distribution_node *)other)->name);
+}
+
+static const struct distribution_node *changed_find(const struct distribution *changed,
+						    size_t count, const char *name)
+{
+	struct distribution_node key = { .name = "" };
+
+	snprintf(key.name, sizeof(key.name), "%s", name);
+	return bsearch(&key, changed->nodes, count, sizeof(key), order_names);
+}
+
+/* The nodes of the generation before that are neither changed nor gone. */
+static void kept_add(struct distribution *to, const struct distribution *before,
+		     const json_t *gone)
+{
+	size_t changed = to->count;
+
+	for (size_t i = 0; before && i < before->count; i++)
+		if (!changed_find(to, changed, before->nodes[i].name) &&
+		    !gone_has(gone, before->nodes[i].name))
+			to->nodes[to->count++] = before->nodes[i];
+	qsort(to->nodes, to->count, sizeof(*to->nodes), order_names);
+}
+
+static int nodes_take(struct watch *watch, const json_t *answer, struct distribution **ret,
+		      struct ml_error *error)
+{
+	bool full = json_is_true(json_object_get(answer, "full"));
+	struct distribution *before = server_get_distribution(watch->server, false), *made;
+	json_t *nodes, *gone, *item;
+	size_t i;
+	int r = ml_strict_array(answer, WHAT, "nodes", &nodes, error);
+
+	if (!r)
+		r = ml_strict_array(answer, WHAT, "gone", &gone, error);
+	made = r ? NULL : distribution_new(json_array_size(nodes) + (before ? before->count : 0));
+	if (!r && !made)
+		r = ml_error_set(error, -ENOMEM, "out of memory");
+	for (i = 0; !r && i < json_array_size(nodes); i++) {
+		item = json_array_get(nodes, i);
+		r = node_take(item, &made->nodes[made->count++], error);
+	}
+	if (!r)
+		kept_add(made, full ? NULL : before, gone);
+	server_put_distribution(watch->server, before);
+	if (r)
+		distribution_free(made);
+	else
+		*ret = made;
+	return r;
+}
+
+static int generation_store(struct watch *watch, const struct distribution *made,
+			    const struct fetch *fetch, struct ml_error *error)
+{
+	const struct audit_event event = {
+		.type = AUDIT_SIGNER_SIGN, .time = server_microseconds(), .actor = "signer",
+		.details = { .epoch = (int64_t)made->statement.epoch,
+			     .serial = (int64_t)made->statement.serial,
+			     .size = (int64_t)made->count },
+	};
+	struct store_generation generation = { .epoch = made->statement.epoch,
+					       .serial = made->statement.serial,
+					       .envelope = made->envelope, .added = time(NULL) };
+	struct ml_bytes leaf;
+	uint8_t *bytes;
+	char *tree;
+	int r = audit_leaf(server_audit_form(watch->server), &event, &bytes, &leaf.length, error);
+
+	if (r)
+		return r;
+	leaf.data = bytes;
+	memcpy(generation.root, made->statement.root, sizeof(generation.root));
+	tree = distribution_tree_text(made, &generation.tree.length);
+	generation.tree.data = (uint8_t *)tree;
+	r = tree ? store_generation_publish(watch->store, &generation, fetch->blocks, fetch->count,
+					    leaf, error) :
+		ml_error_set(error, -ENOMEM, "out of memory");
+	free(tree);
+	free(bytes);
+	return r;
+}
+
+static int generation_make(struct watch *watch, struct distribution *made, struct fetch *fetch,
+			   struct ml_bytes envelope, struct ml_error *error)
+{
+	struct ml_root root;
+	int r = fetch_fill(fetch, made) ? ml_error_set(error, -ENOMEM, "out of memory") :
+		fetch_run(fetch, watch->store, watch->signer, error);
+
+	if (!r)
+		r = leaves_hash(watch, made, fetch, error);
+	if (!r)
+		r = server_root(watch->server, &root, error);
+	if (!r)
+		r = distribution_seal(made, &root, envelope, error);
+	if (!r)
+		r = generation_store(watch, made, fetch, error);
+	/* It is in the store: this process, or another, was killed behind that. */
+	return r == -ESTALE && made->tree ? 0 : r;
+}
+
+static int generation_take(struct watch *watch, const json_t *answer, struct ml_bytes envelope,
+			   struct ml_error *error)
+{
+	struct distribution *made;
+	struct fetch fetch = { .count = 0 };
+	int r = nodes_take(watch, answer, &made, error);
+
+	if (r)
+		return r;
+	r = generation_make(watch, made, &fetch, envelope, error);
+	fetch_clean(&fetch);
+	if (r) {
+		distribution_free(made);
+		return r;
+	}
+	watch->since = made->statement.serial;
+	server_log(LOG_INFO, "generation", "%llu.%llu: %zu nodes",
+		   (unsigned long long)made->statement.epoch,
+		   (unsigned long long)made->statement.serial, made->count);
+	server_set_distribution(watch->server, made);
+	return 0;
+}
+
+/* ------------------------------------------------------------------ the signer */
+
+static int greet(struct watch *watch, struct ml_error *error)
+{
+	const char *key, *waiting;
+	json_t *answer;
+	int r = admit_again(watch->server, watch->store, watch->signer, error);
+
+	if (r)
+		return r;
+	r = signer_client_ask(watch->signer, json_pack("{s:s}", "request", "status"),
+			      (struct ml_bytes){ NULL, 0 }, PATIENCE, &answer, NULL, NULL, error);
+
+	if (r)
+		return r;
+	r = ml_strict_string(answer, WHAT, "key", &key, error);
+	if (!r)
+		r = ml_strict_string(answer, WHAT, "waiting", &waiting, error);
+	if (!r)
+		server_set_signer(watch->server, key, waiting);
+	json_decref(answer);
+	return r;
+}
+
+static int follow(struct watch *watch, struct ml_error *error)
+{
+	json_t *answer, *header = json_pack("{s:s, s:I, s:b}", "request", "generation", "since",
+					    (json_int_t)watch->since, "wait", 1);
+	struct ml_bytes envelope;
+	uint8_t *blob;
+	int r = signer_client_ask(watch->signer, header, (struct ml_bytes){ NULL, 0 }, 0, &answer,
+				  &blob, &envelope.length, error);
+
+	if (r)
+		return r;
+	envelope.data = blob;
+	r = generation_take(watch, answer, envelope, error);
+	json_decref(answer);
+	free(blob);
+	return r;
+}
+
+static void complain(struct watch *watch, const struct ml_error *error)
+{
+	const struct audit_event event = { .type = AUDIT_SIGNER_LOST, .actor = "signer",
+					   .reason = error->text };
+
+	if (watch->told || atomic_load(&watch->stop))
+		return;
+	watch->told = true;
+	server_log(LOG_ERR, "signer", "%s", error->text);
+	server_audit(watch->server, watch->store, &event, NULL);
+}
+
+static void *watch_main(void *arg)
+{
+	struct watch *watch = arg;
+	struct ml_error error;
+
+	while (!atomic_load(&watch->stop)) {
+		int r = greet(watch, &error);
+
+		if (!r && watch->told)
+			server_log(LOG_NOTICE, "signer", "is there again");
+		if (!r)
+			watch->told = false;
+		while (!r && !atomic_load(&watch->stop))
+			r = follow(watch, &error);
+		server_set_signer(watch->server, NULL, NULL);
+		complain(watch, &error);
+		for (int i = 0; i < AGAIN / 50 && !atomic_load(&watch->stop); i++)
+			usleep(50000);
+	}
+	return NULL;
+}
+
+static int held_load(struct watch *watch, struct ml_error *error)
+{
+	struct distribution *distribution;
+	struct store_generation stored;
+	struct ml_root root;
+	int r = store_generation_last(watch->store, &stored, error);
+
+	if (r)
+		return r == -ENOENT ? 0 : r;
+	r = server_root(watch->server, &root, error);
+	if (!r)
+		r = distribution_load(&stored, &root, &distribution, error);
+	store_free(stored.memory);
+	/* Of an epoch that is over: the signer's next takes its place. */
+	if (r == -ESTALE)
+		return 0;
+	if (r)
+		return r;
+	watch->since = distribution->statement.serial;
+	server_set_distribution(watch->server, distribution);
+	return 0;
+}
+
+static int watch_open(struct watch *watch, struct ml_error *error)
+{
+	const struct config *config = server_config(watch->server);
+	char target[CONFIG_PATH];
+	struct store_config where;
+	int r;
+
+	config_store(config, target, &where);
+	r = store_open(&where, config->network, &watch->store, error);
+	if (!r)
+		r = signer_client_new(config->signer_socket, &watch->signer, error);
+	if (r)
+		return r;
+	signer_client_stop_on(watch->signer, &watch->stop);
+	r = held_load(watch, error);
+	if (r)
+		return r;
+	r = pthread_create(&watch->thread, NULL, watch_main, watch);
+	if (r)
+		return ml_error_set(error, -r, "cannot start a thread: %s", strerror(r));
+	watch->running = true;
+	return 0;
+}
+
+int watch_start(struct server *server, struct watch **ret, struct ml_error *error)
+{
+	struct watch *watch = calloc(1, sizeof(*watch));
+	int r;
+
+	if (!watch)
+		return ml_error_set(error, -ENOMEM, "out of memory");
+	watch->server = server;
+	r = watch_open(watch, error);
+	if (r)
+		watch_stop(watch);
+	else
+		*ret = watch;
+	return r;
+}
+
+void watch_stop(struct watch *watch)
+{
+	if (!watch)
+		return;
+	atomic_store(&watch->stop, true);
+	if (watch->running)
+		pthread_join(watch->thread, NULL);
+	signer_client_free(watch->signer);
+	store_close(watch->store);
+	free(watch);
+}
