@@ -3,6 +3,7 @@
 _merlon_options() {
 	case $1 in
 	'adopt') echo '--dry-run --network --node --directory --listen --no-passphrase --passphrase-fd --passphrase-file --socket --state-dir --json --help' ;;
+	'enrol') echo '--name --key-file --no-start --state-dir --inbox --user --json --help' ;;
 	'status') echo '--socket --state-dir --json --help' ;;
 	'rules') echo '--sort --watch --interval --count --state-dir --json --help' ;;
 	'explain') echo '--file --node --verbose --leaving --user --cgroup --outside --state-dir --json --help' ;;
@@ -22,6 +23,14 @@ _merlon_options() {
 	'key generate') echo '--output --no-passphrase --passphrase-fd --passphrase-file --json --help' ;;
 	'key show') echo '--json --help' ;;
 	'trust init') echo '--network --node --key --trust --replace --json --help' ;;
+	'admin login') echo '--server --pin --socket --session --stdin --json --help' ;;
+	'admin logout') echo '--session --stdin --json --help' ;;
+	'admin list') echo '--server --pin --socket --session --stdin --json --help' ;;
+	'admin create') echo '--role --server --pin --socket --session --stdin --json --help' ;;
+	'admin role') echo '--server --pin --socket --session --stdin --json --help' ;;
+	'admin reset') echo '--server --pin --socket --session --stdin --json --help' ;;
+	'admin remove') echo '--server --pin --socket --session --stdin --json --help' ;;
+	'admin recover') echo '--server --pin --socket --session --stdin --json --help' ;;
 	'audit verify') echo '--key --cosigner --checkpoint --json --help' ;;
 	'audit show') echo '--key --cosigner --since --until --type --actor --last --json --help' ;;
 	'audit prove') echo '--key --cosigner --from --json --help' ;;
@@ -33,10 +42,11 @@ _merlon_options() {
 
 _merlon_words() {
 	case $1 in
-	'') echo 'adopt status rules explain drops leaks apply arm disarm policy key trust audit completion version help' ;;
+	'') echo 'adopt enrol status rules explain drops leaks apply arm disarm policy key trust admin audit completion version help' ;;
 	'policy') echo 'check test compile sign renew verify show diff' ;;
 	'key') echo 'generate show' ;;
 	'trust') echo 'init' ;;
+	'admin') echo 'login logout list create role reset remove recover' ;;
 	'audit') echo 'verify show prove' ;;
 	esac
 }
@@ -46,6 +56,8 @@ _merlon_argument() {
 	case $1 in
 	'adopt --directory' | 'adopt --passphrase-file' | 'adopt --socket' | 'adopt --state-dir') echo file ;;
 	'adopt --network' | 'adopt --node' | 'adopt -n' | 'adopt --listen' | 'adopt --passphrase-fd') echo none ;;
+	'enrol --key-file' | 'enrol -f' | 'enrol --state-dir' | 'enrol --inbox') echo file ;;
+	'enrol --name' | 'enrol -n' | 'enrol --user') echo none ;;
 	'status --socket' | 'status --state-dir') echo file ;;
 	'rules --state-dir') echo file ;;
 	'rules --interval' | 'rules -i' | 'rules --count' | 'rules -c') echo none ;;
@@ -75,6 +87,21 @@ _merlon_argument() {
 	'key generate --passphrase-fd') echo none ;;
 	'trust init --trust' | 'trust init -t') echo file ;;
 	'trust init --network' | 'trust init --node' | 'trust init -n' | 'trust init --key' | 'trust init -k') echo none ;;
+	'admin login --session') echo file ;;
+	'admin login --server' | 'admin login --pin' | 'admin login --socket') echo none ;;
+	'admin logout --session') echo file ;;
+	'admin list --session') echo file ;;
+	'admin list --server' | 'admin list --pin' | 'admin list --socket') echo none ;;
+	'admin create --session') echo file ;;
+	'admin create --role' | 'admin create -r' | 'admin create --server' | 'admin create --pin' | 'admin create --socket') echo none ;;
+	'admin role --session') echo file ;;
+	'admin role --server' | 'admin role --pin' | 'admin role --socket') echo none ;;
+	'admin reset --session') echo file ;;
+	'admin reset --server' | 'admin reset --pin' | 'admin reset --socket') echo none ;;
+	'admin remove --session') echo file ;;
+	'admin remove --server' | 'admin remove --pin' | 'admin remove --socket') echo none ;;
+	'admin recover --session') echo file ;;
+	'admin recover --server' | 'admin recover --pin' | 'admin recover --socket') echo none ;;
 	'audit verify --key' | 'audit verify -k' | 'audit verify --cosigner' | 'audit verify --checkpoint') echo file ;;
 	'audit show --key' | 'audit show -k' | 'audit show --cosigner') echo file ;;
 	'audit show --since' | 'audit show -s' | 'audit show --until' | 'audit show -u' | 'audit show --type' | 'audit show -t' | 'audit show --actor' | 'audit show -a' | 'audit show --last' | 'audit show -n') echo none ;;

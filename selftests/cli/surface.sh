@@ -102,7 +102,7 @@ done
 
 # The section of a command: from its .Ss to the next.
 section() { awk -v head=".Ss merlon $1" '$0 == head { on = 1; next } /^\.S[sh]/ { on = 0 } on' \
-	man/*.1; }
+	man/*.[18]; }
 for command in "${commands[@]}"; do
 	missing=''
 	section "$command" >"$tap_dir/section"

@@ -14,8 +14,7 @@
 #include "passphrase.h"
 #include "units.h"
 
-/* Before there is a secret: no core file, no debugger of the same user. */
-static int process_close(struct ml_error *error)
+int secret_process_close(struct ml_error *error)
 {
 	const struct rlimit none = { 0, 0 };
 
@@ -77,7 +76,7 @@ int secret_open(const struct cli *cli, const char *path, struct ml_secret_key **
 		struct ml_error *error)
 {
 	char *passphrase = NULL;
-	int code = process_close(error);
+	int code = secret_process_close(error);
 
 	if (code)
 		return code;
@@ -97,7 +96,7 @@ int secret_open(const struct cli *cli, const char *path, struct ml_secret_key **
 int secret_choose(const struct cli *cli, const char *path, char **ret, struct ml_error *error)
 {
 	char prompt[4200];
-	int code = process_close(error);
+	int code = secret_process_close(error);
 
 	*ret = NULL;
 	if (code)
@@ -139,7 +138,7 @@ int secret_public(const char *text, struct ml_public_key *ret, struct ml_error *
 
 	if (!strncmp(text, "merlon-public-key:", 18))
 		return ml_public_key_parse(text, ret, error);
-	code = process_close(error);
+	code = secret_process_close(error);
 	if (!code && is_other_file(text))
 		return ml_error_set(error, -EBADMSG, "%s: not a key file", text);
 	return code ? code : ml_secret_key_read_public(text, ret, error);

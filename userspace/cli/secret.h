@@ -11,6 +11,9 @@
 	{ "passphrase-fd", 0, "N", "read the key's passphrase from this descriptor" }, \
 	{ "passphrase-file", 0, "FILE", "read it from this file, which nobody else may read" }
 
+/* Before there is a secret: no core file, no debugger of the same user. */
+int secret_process_close(struct ml_error *error);
+
 /* A passphrase is asked for, or taken from where the options say, if the file needs one. */
 int secret_open(const struct cli *cli, const char *path, struct ml_secret_key **ret,
 		struct ml_error *error);

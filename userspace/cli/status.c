@@ -167,6 +167,16 @@ static void tunnel_field(struct ml_output *out, const json_t *tunnel)
 				json_integer_value(json_object_get(tunnel, "peers")));
 }
 
+static void server_field(struct ml_output *out, const json_t *server)
+{
+	const char *url = text_of(server, "url"), *problem = text_of(server, "problem");
+
+	if (server && problem[0])
+		ml_output_field(out, NULL, NULL, "server", ML_WARN, "%s", problem);
+	else if (server)
+		ml_output_field(out, NULL, NULL, "server", ML_PLAIN, "%s", url);
+}
+
 static void daemon_fields(struct ml_output *out, const json_t *json, bool forgotten)
 {
 	int64_t expires = json_integer_value(json_object_get(json, "expires"));
@@ -191,6 +201,7 @@ static void daemon_fields(struct ml_output *out, const json_t *json, bool forgot
 		ml_output_field(out, NULL, NULL, "set aside", ML_WARN,
 				"%" PRId64 " bundles that merlond died of", quarantined);
 	tunnel_field(out, json_object_get(json, "tunnel"));
+	server_field(out, json_object_get(json, "server"));
 	armed_field(out, json);
 }
 

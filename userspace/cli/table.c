@@ -3,6 +3,7 @@
 
 const struct cli_command *const cli_commands[] = {
 	&cli_adopt,
+	&cli_enrol,
 	&cli_status,
 	&cli_rules,
 	&cli_explain,
@@ -22,6 +23,14 @@ const struct cli_command *const cli_commands[] = {
 	&cli_key_generate,
 	&cli_key_show,
 	&cli_trust_init,
+	&cli_admin_login,
+	&cli_admin_logout,
+	&cli_admin_list,
+	&cli_admin_create,
+	&cli_admin_role,
+	&cli_admin_reset,
+	&cli_admin_remove,
+	&cli_admin_recover,
 	&cli_audit_verify,
 	&cli_audit_show,
 	&cli_audit_prove,
