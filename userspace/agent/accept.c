@@ -390,7 +390,9 @@ static int consider(struct apply *apply, struct ml_bytes file, enum origin origi
 		promote(apply, bundle, origin, KNOWN);
 		return 0;
 	}
-	code = judge(apply, bundle, &lifetime, error);
+	code = enrolled_judge(apply, &bundle->statement, error);
+	if (!code)
+		code = judge(apply, bundle, &lifetime, error);
 	if (code == -EAGAIN && origin != PENDING)
 		return keep_pending(file, &bundle->statement, error);
 	return code ? code : take(apply, file, bundle, origin, lifetime, error);

@@ -17,12 +17,15 @@
 #include <sys/types.h>
 
 #include "bundle.h"
+#include "enrolment.h"
+#include "root.h"
 
 struct agent_options {
 	const char *state_dir, *inbox, *socket, *trust, *user;
 	const char *tunnel;	/* the WireGuard key's file; NULL: the tunnel is not ours */
 	uint16_t listen_port;	/* of a device that is made */
 	bool take_over;		/* a device that somebody else made */
+	bool no_tunnel;		/* enrolled, and the device is not ours all the same */
 	bool check;		/* -n */
 	bool verbose;		/* log what is of interest to a developer */
 };
@@ -30,7 +33,10 @@ struct agent_options {
 /* All that is opened while there is privilege to open it. */
 struct agent {
 	struct agent_options options;
-	struct ml_trust trust;
+	struct ml_trust trust;	/* enrolled: what the root says */
+	bool enrolled;		/* then the next two are known */
+	struct ml_enrolment enrolment;
+	struct ml_root root;	/* the last accepted; each process has its own */
 	char boot[37];		/* which boot this is; "-": not known */
 	uid_t sync_uid;
 	gid_t sync_gid;

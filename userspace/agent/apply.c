@@ -70,39 +70,46 @@ static void take_timer(int timer)
 
 /* -------------------------------------------------------------------- sync */
 
-static int do_offer(int fd, struct ml_error *error)
+static int do_offer(int fd, int (*take)(struct apply *apply, struct ml_bytes bytes,
+					struct ml_error *error), struct ml_error *error)
 {
 	struct ml_bytes file;
 	int code = ml_sealed_map(fd, &file, error);
 
-	if (code)
-		return code;
-	code = accept_offer(&self, file, error);
-	munmap((void *)file.data, file.length);
+	if (!code) {
+		code = take(&self, file, error);
+		munmap((void *)file.data, file.length);
+	}
+	close(fd);
 	return code;
 }
 
-static void answer(uint32_t id, int code, const struct ml_error *error)
+static void answer(uint32_t id, int code, const struct ml_error *error,
+		   struct message_result *result)
 {
-	struct message_result result;
-
-	memset(&result, 0, sizeof(result));
-	result.code = code;
+	result->code = code;
 	if (code)
-		memcpy(result.sentence, error->text, sizeof(result.sentence) - 1);
-	report_fill(&self, &result);
-	message_send(self.agent->apply_sync[0], MESSAGE_RESULT, id, &result, -1);
+		memcpy(result->sentence, error->text, sizeof(result->sentence) - 1);
+	report_fill(&self, result);
+	message_send(self.agent->apply_sync[0], MESSAGE_RESULT, id, result, -1);
 }
 
 static void take_request(const struct message *message)
 {
+	struct message_result result = { .code = 0 };
 	struct ml_error error = { .code = 0 };
 	int code = 0;
 
 	switch (message->type) {
+	case MESSAGE_ROOTS:
+		code = do_offer(message->fd, enrolled_roots, &error);
+		break;
+	case MESSAGE_SIGN:
+		code = enrolled_sign(&self, &message->content.signing, result.signature,
+				     &error);
+		break;
 	case MESSAGE_OFFER:
-		code = do_offer(message->fd, &error);
-		close(message->fd);
+		code = do_offer(message->fd, accept_offer, &error);
 		if (!code || code == -EAGAIN)
 			do_due();
 		break;
@@ -114,7 +121,7 @@ static void take_request(const struct message *message)
 	default:
 		die("sync sent a message of type %u", message->type);
 	}
-	answer(message->id, code, &error);
+	answer(message->id, code, &error, &result);
 }
 
 /* -------------------------------------------------------------- supervisor */
@@ -182,6 +189,7 @@ static void start(struct agent *agent)
 	self.agent = agent;
 	make_timers();
 	tunnel_open(agent);
+	enrolled_open(agent);
 	privilege_enclose(agent->state_dir);
 	privilege_drop(0, 0, 1ull << CAP_NET_ADMIN);
 	if (ml_kernel_open(&self.kernel, &error))

@@ -32,6 +32,19 @@ void accept_restore(struct apply *apply);
 /* Applies what is pending and due. Return: when the next one is (0: none). */
 int64_t accept_due(struct apply *apply);
 
+/* ---- enrolled.c: of a node that is enrolled: its root, its identity */
+
+/* Reads the identity key, while there are files. */
+void enrolled_open(const struct agent *agent);
+/* {"roots":[…]}, from the one behind the last on: the last of them, once it is written. */
+int enrolled_roots(struct apply *apply, struct ml_bytes text, struct ml_error *error);
+/* Does the root let this generation in now? -ETIME, -ESTALE, -ENOENT; 0: not enrolled */
+int enrolled_judge(const struct apply *apply, const struct ml_statement *statement,
+		   struct ml_error *error);
+/* @ret: the envelope, as text. */
+int enrolled_sign(const struct apply *apply, const struct message_signing *what,
+		  char ret[static MESSAGE_SIGNED], struct ml_error *error);
+
 /* ---- arming.c: what survives a reboot */
 
 /* At start: a kernel that is disarmed is armed as it was before. */

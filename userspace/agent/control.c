@@ -84,6 +84,7 @@ static void put_status(json_t *json, const struct sync *sync,
 	put(json, "pending", pending_json(result));
 	put_accepted(json, result);
 	put_tunnel(json, result);
+	courier_status(json);
 	if (result->armed_scope)
 		put(json, "armed", json_pack("{s:s, s:s}",
 			"mode", ml_mode_name(result->armed_mode),

@@ -62,6 +62,16 @@ static const int sync_[] = {
 	CALL(timerfd_settime),
 };
 
+/*
+ * Moreover the courier, of a node that is enrolled: connections to its server, blocks
+ * and a certificate in its directory, a secret that is wiped.
+ */
+static const int courier[] = {
+	CALL(connect), CALL(setsockopt), CALL(getsockname), CALL(getpeername), CALL(shutdown),
+	CALL(fsync), CALL(fdatasync), CALL(fchmod), CALL(link), CALL(linkat), CALL(mkdir),
+	CALL(mkdirat), CALL(munlock),
+};
+
 static void must(int code)
 {
 	if (code)
@@ -100,6 +110,20 @@ static void allow_some(scmp_filter_ctx filter, enum filter_role role)
 				      SCMP_A0(SCMP_CMP_EQ, AF_UNIX)));
 }
 
+/* TCP to anywhere: where that may lead is the kernel module's business. */
+static void allow_tcp(scmp_filter_ctx filter)
+{
+	const unsigned int flags = SOCK_CLOEXEC | SOCK_NONBLOCK;
+	static const int families[] = { AF_INET, AF_INET6 };
+	size_t i;
+
+	for (i = 0; i < 2; i++)
+		must(seccomp_rule_add(filter, SCMP_ACT_ALLOW, CALL(socket), 2,
+				      SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i]),
+				      SCMP_A1(SCMP_CMP_MASKED_EQ, ~(scmp_datum_t)flags,
+					      SOCK_STREAM)));
+}
+
 void filter_install(enum filter_role role)
 {
 	scmp_filter_ctx filter;
@@ -117,6 +141,10 @@ void filter_install(enum filter_role role)
 		ALLOW(filter, apply);
 	else
 		ALLOW(filter, sync_);
+	if (role == FILTER_COURIER) {
+		ALLOW(filter, courier);
+		allow_tcp(filter);
+	}
 	allow_some(filter, role);
 	must(seccomp_load(filter));
 	seccomp_release(filter);

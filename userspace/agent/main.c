@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "agent.h"
+#include "client.h"
 #include "daemon.h"
 #include "keys.h"
 #include "log.h"
@@ -32,13 +33,14 @@ static const char usage[] =
 "      --tunnel FILE    make and change the WireGuard device, with this private key\n"
 "      --listen-port N  the UDP port of a device that is made (51820)\n"
 "      --take-over      of a device, too, that merlond did not make\n"
+"      --no-tunnel      of an enrolled node: the device is somebody else's\n"
 "      --version\n"
 "  -h, --help\n"
 "\n"
 "SIGHUP reads FILE again. Status 0: ended as told; 1: died, 2: never started.\n";
 
 enum { OPT_TRUST = 256, OPT_STATE, OPT_INBOX, OPT_SOCKET, OPT_USER, OPT_TUNNEL, OPT_PORT,
-       OPT_TAKE_OVER, OPT_VERSION };
+       OPT_TAKE_OVER, OPT_NO_TUNNEL, OPT_VERSION };
 
 static const struct option options[] = {
 	{ "check", no_argument, NULL, 'n' },
@@ -53,6 +55,7 @@ static const struct option options[] = {
 	{ "tunnel", required_argument, NULL, OPT_TUNNEL },
 	{ "listen-port", required_argument, NULL, OPT_PORT },
 	{ "take-over", no_argument, NULL, OPT_TAKE_OVER },
+	{ "no-tunnel", no_argument, NULL, OPT_NO_TUNNEL },
 	{ "version", no_argument, NULL, OPT_VERSION },
 	{ NULL, 0, NULL, 0 },
 };
@@ -94,6 +97,7 @@ static void take_option(struct agent_options *to, int option)
 	case OPT_TUNNEL: to->tunnel = optarg; break;
 	case OPT_PORT: to->listen_port = port_of(optarg); break;
 	case OPT_TAKE_OVER: to->take_over = true; break;
+	case OPT_NO_TUNNEL: to->no_tunnel = true; break;
 	case OPT_VERSION: tell("merlond " MERLON_VERSION "\n");
 	default: complain("Try 'merlond --help'.\n");
 	}
@@ -112,11 +116,16 @@ static void read_options(struct agent_options *ret, int argc, char **argv)
 		take_option(ret, option);
 	if (optind < argc)
 		complain("merlond takes no arguments. Try 'merlond --help'.\n");
-	if (!ret->tunnel && (ret->listen_port || ret->take_over))
+}
+
+/* With the configuration read: an enrolled node has a tunnel without being told. */
+static void check_options(struct agent_options *given)
+{
+	if (!given->tunnel && (given->listen_port || given->take_over))
 		complain("--listen-port and --take-over are for --tunnel. "
 			 "Try 'merlond --help'.\n");
-	if (!ret->listen_port)
-		ret->listen_port = TUNNEL_PORT;
+	if (!given->listen_port)
+		given->listen_port = TUNNEL_PORT;
 }
 
 static void __attribute__((noreturn)) fail(const struct ml_error *error)
@@ -134,7 +143,7 @@ static void prepare_libraries(void)
 
 	tzset();
 	json_object_seed(0);
-	if (ml_keys_setup(&error))
+	if (ml_keys_setup(&error) || ml_client_setup(&error))
 		fail(&error);
 }
 
@@ -222,9 +231,10 @@ int main(int argc, char **argv)
 	prepare_libraries();
 	if (setup_read(&agent, &error))
 		fail(&error);
+	check_options(&agent.options);
 	if (!agent.options.check)
 		return run(&agent);
-	printf("%s: %zu key(s) for network '%s', node '%s'\n", agent.options.trust,
-	       agent.trust.key_count, agent.trust.network, agent.trust.node);
+	printf("%s: %zu key(s) for network '%s', node '%s'\n", agent.enrolled ?
+	       agent.enrolment.url : agent.options.trust, agent.trust.key_count, agent.trust.network, agent.trust.node);
 	return 0;
 }

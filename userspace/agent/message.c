@@ -28,6 +28,8 @@ static size_t content_length(uint32_t type)
 		return sizeof(struct message_text);
 	case MESSAGE_RESULT:
 		return sizeof(struct message_result);
+	case MESSAGE_SIGN:
+		return sizeof(struct message_signing);
 	default:
 		return 0;
 	}
@@ -97,6 +99,7 @@ static void terminate(struct message *message)
 		message->content.result.sentence[MESSAGE_TEXT - 1] = '\0';
 		message->content.result.tunnel[sizeof(message->content.result.tunnel) - 1] = '\0';
 		message->content.result.tunnel_problem[MESSAGE_TEXT - 1] = '\0';
+		message->content.result.signature[MESSAGE_SIGNED - 1] = '\0';
 		break;
 	}
 }
@@ -107,7 +110,8 @@ static bool well_formed(const struct message *message, size_t length, int flags)
 	       length >= sizeof(struct head) &&
 	       message->type > MESSAGE_NONE && message->type < MESSAGE_TYPES &&
 	       length == sizeof(struct head) + content_length(message->type) &&
-	       (message->fd >= 0) == (message->type == MESSAGE_OFFER);
+	       (message->fd >= 0) == (message->type == MESSAGE_OFFER ||
+				      message->type == MESSAGE_ROOTS);
 }
 
 int message_receive(int socket, struct message *ret)

@@ -5,7 +5,7 @@
  * descriptor or none: whatever differs ends the process that received it.
  *
  *   supervisor → both    TRUST, PING        both → supervisor  LOG, PONG, READY
- *   sync → apply         OFFER, QUERY, REARMED                 (STATUS: apply)
+ *   sync → apply         OFFER, QUERY, REARMED, ROOTS, SIGN    (STATUS: apply)
  *   apply → sync         RESULT, one for each of these, with its id
  */
 #ifndef MERLOND_MESSAGE_H
@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "bundle.h"
+#include "challenge.h"
 #include "kernel.h"
 
 enum message_type {
@@ -29,6 +30,8 @@ enum message_type {
 	MESSAGE_QUERY,		/* nothing: how are things? */
 	MESSAGE_REARMED,	/* nothing: somebody armed or disarmed the kernel; look */
 	MESSAGE_RESULT,		/* struct message_result */
+	MESSAGE_ROOTS,		/* nothing, and a sealed descriptor with {"roots":[…]} */
+	MESSAGE_SIGN,		/* struct message_signing: a renewal, by the identity key */
 	MESSAGE_TYPES,
 };
 
@@ -47,6 +50,14 @@ struct message_log {
 	char digest[65];	/* of the bundle, hex */
 	char text[MESSAGE_TEXT];
 };
+
+/* What a renewal (rotation.h) is to hold, beside what apply knows itself. */
+struct message_signing {
+	uint8_t nonce[ML_NONCE_BYTES];
+	uint8_t tls_key[32];	/* SHA-256 of its SubjectPublicKeyInfo */
+};
+
+#define MESSAGE_SIGNED 2048
 
 struct message_generation {
 	uint64_t epoch, serial;
@@ -75,6 +86,8 @@ struct message_result {
 	char tunnel[16];	/* the device; "": no bundle yet says which */
 	uint32_t tunnel_peers;
 	char tunnel_problem[MESSAGE_TEXT];
+	/* SIGN: the renewal's envelope */
+	char signature[MESSAGE_SIGNED];
 };
 
 union message_content {
@@ -82,6 +95,7 @@ union message_content {
 	struct message_log log;
 	struct message_text text;
 	struct message_result result;
+	struct message_signing signing;
 };
 
 struct message {

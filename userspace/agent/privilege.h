@@ -20,7 +20,12 @@ void privilege_drop(uid_t uid, gid_t gid, uint64_t keep);
  * From now on any other system call than those of this process ends it, by
  * SIGSYS. Builds with sanitizers go without: those need calls of their own.
  */
-enum filter_role { FILTER_SUPERVISOR, FILTER_APPLY, FILTER_SYNC };
+enum filter_role {
+	FILTER_SUPERVISOR,
+	FILTER_APPLY,
+	FILTER_SYNC,
+	FILTER_COURIER,		/* sync, on a node that is enrolled */
+};
 void filter_install(enum filter_role role);
 
 #endif

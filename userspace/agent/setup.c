@@ -59,6 +59,37 @@ int setup_trust(const char *path, struct ml_trust *ret, struct ml_error *error)
 	return 0;
 }
 
+#define PATH 512
+
+static const char *path_in(const char *directory, const char *name, char ret[static PATH])
+{
+	snprintf(ret, PATH, "%s/%s", directory, name);
+	return ret;
+}
+
+/* 1: not enrolled. */
+static int setup_enrolled(struct agent *agent, struct ml_error *error)
+{
+	static char key[PATH];		/* options point to it */
+	struct agent_options *options = &agent->options;
+	char path[PATH];
+	int code = ml_enrolment_read(path_in(options->state_dir, ML_ENROLLED_FILE, path),
+				     &agent->enrolment, error);
+
+	if (code)
+		return code == -ENOENT || code == -ENOTDIR ? 1 : code;
+	code = ml_root_read(path_in(options->state_dir, ML_ROOT_FILE, path), &agent->root,
+			    error);
+	if (!code)
+		code = ml_root_trust(&agent->root, agent->enrolment.node, &agent->trust, error);
+	if (code)
+		return code;
+	agent->enrolled = true;
+	if (!options->tunnel && !options->no_tunnel)
+		options->tunnel = path_in(options->state_dir, ML_WIREGUARD_FILE, key);
+	return 0;
+}
+
 /* systemd hands it over, since the unit does not let merlond see /proc/sys. */
 static void find_boot(struct agent *agent)
 {
@@ -74,8 +105,10 @@ static void find_boot(struct agent *agent)
 
 int setup_read(struct agent *agent, struct ml_error *error)
 {
-	int code = setup_trust(agent->options.trust, &agent->trust, error);
+	int code = setup_enrolled(agent, error);
 
+	if (code == 1)
+		code = setup_trust(agent->options.trust, &agent->trust, error);
 	find_boot(agent);
 	if (!code)
 		code = tunnel_check(&agent->options, error);

@@ -206,6 +206,11 @@ static void trust_again(void)
 	struct ml_trust trust;
 	size_t i;
 
+	if (self.agent->enrolled) {
+		log_line(LOG_NOTICE, "trust", "enrolled: the network's root says whom to trust, "
+			 "and no file is read again");
+		return;
+	}
 	if (setup_trust(self.agent->options.trust, &trust, &error)) {
 		log_line(LOG_ERR, "trust", "the trust of before stays: %s", error.text);
 		return;

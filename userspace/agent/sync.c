@@ -70,14 +70,18 @@ static void start(struct agent *agent)
 	hear(agent->sync_supervisor[1], ordered);
 	hear(agent->apply_sync[1], answered);
 	control_setup(&self);
+	if (agent->enrolled)
+		courier_setup(&self);
 }
 
 int sync_run(struct agent *agent)
 {
 	start(agent);
 	inbox_setup(&self);
-	filter_install(FILTER_SYNC);
+	filter_install(agent->enrolled ? FILTER_COURIER : FILTER_SYNC);
 	inbox_start(&self);
+	if (agent->enrolled)
+		courier_start(&self);
 	message_send(agent->sync_supervisor[1], MESSAGE_READY, 0, NULL, -1);
 	event_base_dispatch(self.base);
 	return 0;

@@ -19,12 +19,13 @@ struct task;
 typedef void (*task_done)(struct task *task, const struct message_result *result);
 
 struct task {
-	enum message_type type;		/* OFFER, QUERY or REARMED */
-	int fd;				/* OFFER: sealed, or -1; owned */
+	enum message_type type;		/* OFFER, QUERY, REARMED, ROOTS or SIGN */
+	int fd;				/* OFFER, ROOTS: sealed, or -1; owned */
+	struct message_signing signing;	/* SIGN: filled in by who adds it, at once */
 	task_done done;
 	void *owner;			/* NULL: whoever wanted it is gone */
 	struct task *next;
-	uint32_t id;
+	uint32_t id;		/* 0: not with apply yet */
 };
 
 struct sync {
@@ -49,5 +50,11 @@ void inbox_start(struct sync *sync);
 
 /* ---- control.c */
 void control_setup(struct sync *sync);
+
+/* ---- courier.c: what an enrolled node fetches from its server */
+void courier_setup(struct sync *sync);
+void courier_start(struct sync *sync);
+/* How that goes: for people, into the answer to 'status'. */
+void courier_status(json_t *status);
 
 #endif

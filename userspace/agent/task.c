@@ -58,6 +58,9 @@ static void start_first(struct sync *sync)
 	struct task *task;
 	int code;
 
+	/* One that was added while another ended has been started by then. */
+	if (sync->first && sync->first->id)
+		return;
 	while ((task = sync->first)) {
 		code = task->type == MESSAGE_OFFER ? verify(sync, task->fd, &error) : 0;
 		if (!code)
@@ -67,7 +70,8 @@ static void start_first(struct sync *sync)
 	if (!task)
 		return;
 	task->id = ++sync->next_id;
-	code = message_send(sync->agent->apply_sync[1], task->type, task->id, NULL, task->fd);
+	code = message_send(sync->agent->apply_sync[1], task->type, task->id, &task->signing,
+			    task->fd);
 	if (code)
 		die("apply does not listen: %s", strerror(-code));
 }
