@@ -4,6 +4,7 @@
  * RTNL, by one notifier for all network namespaces: a device that moves is
  * unregistered in one and registered in the other.
  */
+#include <linux/limits.h>
 #include <linux/netdevice.h>
 #include <linux/notifier.h>
 #include <linux/rcupdate.h>
@@ -75,8 +76,10 @@ static int device_event(struct notifier_block *nb, unsigned long event, void *pt
 	return err ? notifier_from_errno(err) : NOTIFY_DONE;
 }
 
+/* First of all: one that finds no memory for a device that moves ends the round for the others. */
 static struct notifier_block notifier = {
 	.notifier_call = device_event,
+	.priority = INT_MAX,
 };
 
 /* Tells of the devices that are there already, too. */
