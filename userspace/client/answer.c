@@ -63,7 +63,7 @@ static int failed(const struct ml_client *client, CURLcode result, struct ml_err
 		return ml_error_set(error, -ENOMEM, "%s: no memory for its answer",
 				    name_of(client));
 	return ml_error_set(error, failure->code, "%s %s (%.120s)", name_of(client),
-			    failure->sentence, reason[0] ? reason : curl_easy_strerror(result));
+			    failure->sentence, reason[0] ? reason : curl.easy_strerror(result));
 }
 
 /* ------------------------------------------------------------- its errors */
@@ -167,8 +167,8 @@ int answer_read(struct ml_client *client, struct ml_client_answer *ret,
 {
 	long status = 0, version = 0;
 
-	curl_easy_getinfo(client->easy, CURLINFO_RESPONSE_CODE, &status);
-	curl_easy_getinfo(client->easy, CURLINFO_HTTP_VERSION, &version);
+	curl.easy_getinfo(client->easy, CURLINFO_RESPONSE_CODE, &status);
+	curl.easy_getinfo(client->easy, CURLINFO_HTTP_VERSION, &version);
 	if (version != CURL_HTTP_VERSION_2)
 		return ml_error_set(error, -EPROTO, "%s does not speak HTTP/2: is it a "
 				    "merlon-control?", name_of(client));

@@ -23,10 +23,14 @@ int ml_client_setup(struct ml_error *error)
 		"OPENSSL_ENGINES", "SSL_CERT_FILE", "SSL_CERT_DIR",
 	};
 	size_t i;
+	int code;
 
 	for (i = 0; i < sizeof(obeyed) / sizeof(obeyed[0]); i++)
 		unsetenv(obeyed[i]);
-	if (curl_global_init(CURL_GLOBAL_DEFAULT))
+	code = curl_load(error);
+	if (code)
+		return code;
+	if (curl.global_init(CURL_GLOBAL_DEFAULT))
 		return ml_error_set(error, -ENOMEM, "libcurl cannot be set up");
 	return 0;
 }
@@ -72,7 +76,7 @@ static int set_addresses(struct ml_client *client, const char *url, const char *
 	if (!addresses || url[strlen("https://")] == '[')
 		return 0;
 	text = resolve_text(url, addresses);
-	client->addresses = text ? curl_slist_append(NULL, text) : NULL;
+	client->addresses = text ? curl.slist_append(NULL, text) : NULL;
 	free(text);
 	return client->addresses ? 0 : -ENOMEM;
 }
@@ -111,22 +115,22 @@ static int check_options(const struct ml_client_options *options, struct ml_erro
 
 static int set_headers(struct ml_client *client, const char *token)
 {
-	struct curl_slist *list = curl_slist_append(NULL, "Expect:"), *more = NULL;
+	struct curl_slist *list = curl.slist_append(NULL, "Expect:"), *more = NULL;
 	char *line = NULL;
 
 	if (list && token && asprintf(&line, "Authorization: Bearer %s", token) >= 0)
-		more = curl_slist_append(list, line);
+		more = curl.slist_append(list, line);
 	if (line)
 		sodium_memzero(line, strlen(line));
 	free(line);
 	if (!list || (token && !more)) {
-		curl_slist_free_all(list);
+		curl.slist_free_all(list);
 		return -ENOMEM;
 	}
 	if (client->headers && client->headers->next)
 		sodium_memzero(client->headers->next->data,
 			       strlen(client->headers->next->data));
-	curl_slist_free_all(client->headers);
+	curl.slist_free_all(client->headers);
 	client->headers = list;
 	return 0;
 }
@@ -143,7 +147,7 @@ int ml_client_new(const struct ml_client_options *options, struct ml_client **re
 	if (!client)
 		return no_memory(error);
 	client->connect_ms = options->connect_ms ? options->connect_ms : CONNECT_MS;
-	client->easy = curl_easy_init();
+	client->easy = curl.easy_init();
 	if (!client->easy || set_server(client, options) || set_headers(client, NULL)) {
 		ml_client_free(client);
 		return no_memory(error);
@@ -159,11 +163,11 @@ void ml_client_free(struct ml_client *client)
 		return;
 	loop_free(client);
 	call_drop(client);
-	curl_easy_cleanup(client->easy);
-	curl_slist_free_all(client->addresses);
+	curl.easy_cleanup(client->easy);
+	curl.slist_free_all(client->addresses);
 	if (client->headers)
 		set_headers(client, NULL);
-	curl_slist_free_all(client->headers);
+	curl.slist_free_all(client->headers);
 	free(client->base);
 	free(client->pins);
 	free(client->socket);
@@ -220,7 +224,10 @@ static size_t take_body(char *data, size_t size, size_t count, void *arg)
 	return count;
 }
 
-#define SET(option, value) (failed |= curl_easy_setopt(easy, CURLOPT_##option, value) != CURLE_OK)
+/* libcurl's macro of this name checks the value's type, and is not called. */
+#define SET(option, value) \
+	((void)(0 && curl_easy_setopt(easy, CURLOPT_##option, value)), \
+	 failed |= curl.easy_setopt(easy, CURLOPT_##option, value) != CURLE_OK)
 
 /* Nothing that libcurl would do by itself. */
 static bool set_habits(const struct ml_client *client, CURL *easy)
@@ -341,7 +348,7 @@ int call_begin(struct ml_client *client, const struct ml_client_request *request
 	       struct ml_error *error)
 {
 	/* Options alone: the connection stays. */
-	curl_easy_reset(client->easy);
+	curl.easy_reset(client->easy);
 	if (!call_fill(client, request) && set_habits(client, client->easy) &&
 	    (client->socket ? set_socket : set_tls)(client, client->easy) &&
 	    set_request(client, request, client->easy))
@@ -371,5 +378,5 @@ int ml_client_do(struct ml_client *client, const struct ml_client_request *reque
 
 	if (code)
 		return code;
-	return call_end(client, curl_easy_perform(client->easy), ret, error);
+	return call_end(client, curl.easy_perform(client->easy), ret, error);
 }

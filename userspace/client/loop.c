@@ -24,7 +24,7 @@ static void finish(struct loop *loop, CURLcode result)
 	ml_client_done done = loop->done;
 	int code;
 
-	curl_multi_remove_handle(loop->multi, loop->client->easy);
+	curl.multi_remove_handle(loop->multi, loop->client->easy);
 	code = call_end(loop->client, result, &answer, &error);
 	loop->done = NULL;
 	done(loop->data, code, &answer, &error);
@@ -36,7 +36,7 @@ static void look(struct loop *loop)
 	const CURLMsg *message;
 	int left;
 
-	message = loop->done ? curl_multi_info_read(loop->multi, &left) : NULL;
+	message = loop->done ? curl.multi_info_read(loop->multi, &left) : NULL;
 	if (message && message->msg == CURLMSG_DONE)
 		finish(loop, message->data.result);
 }
@@ -48,7 +48,7 @@ static void ready(evutil_socket_t socket, short what, void *arg)
 		   (what & EV_WRITE ? CURL_CSELECT_OUT : 0);
 	int running;
 
-	curl_multi_socket_action(loop->multi, socket, mask, &running);
+	curl.multi_socket_action(loop->multi, socket, mask, &running);
 	look(loop);
 }
 
@@ -59,7 +59,7 @@ static void timed(evutil_socket_t socket, short what, void *arg)
 
 	(void)socket;
 	(void)what;
-	curl_multi_socket_action(loop->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+	curl.multi_socket_action(loop->multi, CURL_SOCKET_TIMEOUT, 0, &running);
 	look(loop);
 }
 
@@ -74,13 +74,13 @@ static int watch(CURL *easy, curl_socket_t socket, int what, void *arg, void *as
 	(void)easy;
 	if (event)
 		event_free(event);
-	curl_multi_assign(loop->multi, socket, NULL);
+	curl.multi_assign(loop->multi, socket, NULL);
 	if (what == CURL_POLL_REMOVE)
 		return 0;
 	event = event_new(loop->base, socket, wanted, ready, loop);
 	if (!event || event_add(event, NULL))
 		return -1;
-	curl_multi_assign(loop->multi, socket, event);
+	curl.multi_assign(loop->multi, socket, event);
 	return 0;
 }
 
@@ -106,13 +106,13 @@ int ml_client_attach(struct ml_client *client, struct event_base *base,
 	client->loop = loop;
 	loop->client = client;
 	loop->base = base;
-	loop->multi = curl_multi_init();
+	loop->multi = curl.multi_init();
 	loop->timer = evtimer_new(base, timed, loop);
 	if (!loop->multi || !loop->timer ||
-	    curl_multi_setopt(loop->multi, CURLMOPT_SOCKETFUNCTION, watch) ||
-	    curl_multi_setopt(loop->multi, CURLMOPT_SOCKETDATA, loop) ||
-	    curl_multi_setopt(loop->multi, CURLMOPT_TIMERFUNCTION, set_timer) ||
-	    curl_multi_setopt(loop->multi, CURLMOPT_TIMERDATA, loop)) {
+	    curl.multi_setopt(loop->multi, CURLMOPT_SOCKETFUNCTION, watch) ||
+	    curl.multi_setopt(loop->multi, CURLMOPT_SOCKETDATA, loop) ||
+	    curl.multi_setopt(loop->multi, CURLMOPT_TIMERFUNCTION, set_timer) ||
+	    curl.multi_setopt(loop->multi, CURLMOPT_TIMERDATA, loop)) {
 		loop_free(client);
 		return ml_error_set(error, -ENOMEM, "no memory to ask the server");
 	}
@@ -132,7 +132,7 @@ int ml_client_start(struct ml_client *client, const struct ml_client_request *re
 		return code;
 	loop->done = done;
 	loop->data = data;
-	if (curl_multi_add_handle(loop->multi, client->easy)) {
+	if (curl.multi_add_handle(loop->multi, client->easy)) {
 		loop->done = NULL;
 		call_drop(client);
 		return ml_error_set(error, -ENOMEM, "no memory to ask the server");
@@ -147,7 +147,7 @@ void ml_client_cancel(struct ml_client *client)
 	if (!loop || !loop->done)
 		return;
 	loop->done = NULL;
-	curl_multi_remove_handle(loop->multi, client->easy);
+	curl.multi_remove_handle(loop->multi, client->easy);
 	call_drop(client);
 }
 
@@ -159,7 +159,7 @@ void loop_free(struct ml_client *client)
 		return;
 	ml_client_cancel(client);
 	if (loop->multi)
-		curl_multi_cleanup(loop->multi);
+		curl.multi_cleanup(loop->multi);
 	if (loop->timer)
 		event_free(loop->timer);
 	free(loop);

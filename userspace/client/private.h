@@ -3,9 +3,8 @@
 #ifndef ML_CLIENT_PRIVATE_H
 #define ML_CLIENT_PRIVATE_H
 
-#include <curl/curl.h>
-
 #include "client.h"
+#include "curl.h"
 
 /* One request, from its beginning to its answer. */
 struct call {
