@@ -6,11 +6,12 @@
 
 . "$(dirname "$0")/../lib/tap.sh"
 export LC_ALL=C
-plan 46
+plan 63
 
 version=$(cat VERSION)
 programs=build/deb/merlon_${version}_$(dpkg --print-architecture).deb
 module=build/deb/merlon-dkms_${version}_all.deb
+server=build/deb/merlon-control_${version}_$(dpkg --print-architecture).deb
 
 # listing DEB: "mode owner path", files and links alone
 listing() {
@@ -23,9 +24,11 @@ script() { dpkg-deb --ctrl-tarfile "$1" | tar -xO "./$2"; }
 must listing "$programs"
 listing "$programs" >"$tap_dir/programs"
 listing "$module" >"$tap_dir/module"
-must mkdir "$tap_dir/x" "$tap_dir/m"
+listing "$server" >"$tap_dir/server"
+must mkdir "$tap_dir/x" "$tap_dir/m" "$tap_dir/s"
 must dpkg-deb -x "$programs" "$tap_dir/x"
 must dpkg-deb -x "$module" "$tap_dir/m"
+must dpkg-deb -x "$server" "$tap_dir/s"
 
 # --- programs -----------------------------------------------------------------
 for file in "-rwxr-xr-x root/root /usr/bin/merlon" \
@@ -55,6 +58,7 @@ for file in "-rwxr-xr-x root/root /usr/bin/merlon" \
 	ok "merlon holds ${file##* }" holds programs "$file"
 done
 missing=$(for page in man/*.[158]; do
+	[[ $page != man/merlon-@(control|signer).8 ]] || continue
 	file=/usr/share/man/man${page##*.}/${page##*/}.gz
 	holds programs "-rw-r--r-- root/root $file" || echo "$file"
 done)
@@ -62,6 +66,8 @@ is "$missing" "" "merlon holds every man page"
 is "$("$tap_dir/x/usr/bin/merlon" --version)" "merlon $version" "merlon runs, and says its version"
 like "$(readelf -hlWd "$tap_dir/x/usr/sbin/merlond")" "BIND_NOW" "merlond is linked with full RELRO"
 is "$(readelf -S "$tap_dir/x/usr/bin/merlon" | grep -c debug_info)" 0 "programs are stripped"
+is "$(readelf -Wd "$tap_dir/x/usr/bin/merlon" | grep -c libcurl)" 0 "merlon runs without libcurl"
+like "$(field "$programs" Depends)" "libcurl4" "which the package needs all the same"
 is "$(field "$programs" Depends | grep -oE 'merlon-dkms \([^)]*\)')" "merlon-dkms (= $version)" \
 	"merlon needs the module of its version"
 like "$(script "$programs" triggers)" "^activate-noawait update-initramfs\$" "the initramfs is made anew"
@@ -92,6 +98,29 @@ is "$(comm -12 <(cut -d' ' -f3 "$tap_dir/programs") <(cut -d' ' -f3 "$tap_dir/mo
 	"no file is in both"
 is "$(cut -d' ' -f3 "$tap_dir/programs" "$tap_dir/module" | grep -E '/(selftests|bench|demo|\.git)')" \
 	"" "nor anything of the tests"
+
+# --- server -------------------------------------------------------------------
+for file in "-rwxr-xr-x root/root /usr/sbin/merlon-control" \
+	"-rwxr-xr-x root/root /usr/sbin/merlon-signer" \
+	"-rw-r--r-- root/root /lib/systemd/system/merlon-control.service" \
+	"-rw-r--r-- root/root /lib/systemd/system/merlon-signer.service" \
+	"-rw-r--r-- root/root /usr/lib/sysusers.d/merlon-control.conf" \
+	"-rw-r--r-- root/root /usr/lib/tmpfiles.d/merlon-control.conf" \
+	"-rw-r--r-- root/root /usr/share/man/man8/merlon-control.8.gz" \
+	"-rw-r--r-- root/root /usr/share/man/man8/merlon-signer.8.gz"; do
+	ok "merlon-control holds ${file##* }" holds server "$file"
+done
+is "$("$tap_dir/s/usr/sbin/merlon-control" --version)" "merlon-control $version" \
+	"merlon-control runs, and says its version"
+for program in merlon-control merlon-signer; do
+	like "$(readelf -hlWd "$tap_dir/s/usr/sbin/$program")" "BIND_NOW" "$program is linked with full RELRO"
+done
+is "$(field "$server" Depends | grep -c merlon-dkms)" 0 "it needs no module"
+like "$(script "$server" postinst)" "systemd-sysusers .*merlon-control.conf" "the users are made"
+is "$(script "$server" postinst | grep -cE '(deb-systemd-invoke|systemctl) .*start')" 0 \
+	"nothing starts before merlon-control init"
+is "$(comm -12 <(cut -d' ' -f3 "$tap_dir/server") \
+	<(cut -d' ' -f3 "$tap_dir/programs" "$tap_dir/module" | sort))" "" "no file is in two packages"
 
 # --- make install -------------------------------------------------------------
 staged=$tap_dir/staged
