@@ -35,9 +35,9 @@ static void test_create_and_open(void **state)
 		REFUSED(-EUCLEAN, store_open(&place.config, NULL, &store, &error));
 	else
 		REFUSED(-EPROTO, store_open(&place.config, NULL, &store, &error));
-	raw(&place, "UPDATE schema_version SET version = 3");
+	raw(&place, "UPDATE schema_version SET version = 4");
 	if (test_kind == STORE_SQLITE)
-		raw(&place, "PRAGMA user_version = 3");
+		raw(&place, "PRAGMA user_version = 4");
 	REFUSED(-EPROTO, store_open(&place.config, NULL, &store, &error));
 }
 

@@ -42,6 +42,33 @@ static int check_join(void *arg, const struct store_join *join)
 	return -ECANCELED;	/* it was seen */
 }
 
+static int check_endpoints(void *arg, size_t index, const char *endpoints)
+{
+	assert_int_equal(index, 1);
+	assert_string_equal(endpoints, arg);
+	return -ECANCELED;	/* it was seen */
+}
+
+static void nasty_endpoints(struct store *store, const struct store_node *node, const char *text)
+{
+	uint8_t keys[2][32] = { { 0 } };
+	bool changed;
+
+	memcpy(keys[1], node->wireguard, 32);
+	WORKS(store_endpoints_each(store, (const uint8_t (*)[32])keys, 2, check_endpoints,
+				   (void *)text, &error));
+	WORKS(store_endpoints_set(store, text, "before", NOW, &changed, &error));
+	assert_true(changed);
+	WORKS(store_endpoints_set(store, text, text, NOW, &changed, &error));
+	assert_true(changed);
+	WORKS(store_endpoints_set(store, text, text, NOW + 1, &changed, &error));
+	assert_false(changed);
+	REFUSED(-ENOENT, store_endpoints_set(store, "nobody", text, NOW, &changed, &error));
+	assert_int_equal(store_endpoints_each(store, (const uint8_t (*)[32])keys, 2,
+					      check_endpoints, (void *)text, NULL),
+			 node->state == STORE_NODE_ACTIVE ? -ECANCELED : 0);
+}
+
 static void nasty_node(struct store *store, const char *text, unsigned int number)
 {
 	struct store_grant grant = { .id = text, .envelope = all_bytes(), .uses = 1,
@@ -62,6 +89,7 @@ static void nasty_node(struct store *store, const char *text, unsigned int numbe
 				  all_bytes(), &answer, &error));
 	WORKS(store_node_set_addresses(store, text, text, all_bytes(), &error));
 	WORKS(store_node_seen(store, &text, 1, NOW + 5, &error));
+	nasty_endpoints(store, &node, text);
 	WORKS(store_node_get(store, text, &node, &error));
 	assert_string_equal(node.name, text);
 	assert_string_equal(node.tags, text);

@@ -173,12 +173,17 @@ awk -v first="${first:-1}" '$1 >= first && ($3 ~ /^(mkdir|fsync|fdatasync|rename
 	$3 == "write" && $1 % 3 == 0 || $1 % 41 == 0) { print $1 }' "$dir/calls" >"$dir/points"
 points=$(wc -l <"$dir/points")
 like "$points" '^([3-9][0-9]|[1-9][0-9][0-9])$' "there are that many steps: $points of $(wc -l <"$dir/calls") calls"
-bad=''
+bad='' over=0
 while read -r point; do
 	forget_node
 	"$killed" "$point" "$merlon" enrol --name n1 --state-dir "$state" --inbox "$inbox" \
 		--user nobody --no-start <"$key" >"$dir/out" 2>&1 3>"$dir/struck"
-	[ $? = 99 ] || bad+=" $point:not-killed"
+	# How often is waited differs from run to run: one may be over before its last points.
+	case $? in
+	99) ;;
+	0) over=$((over + 1)) ;;
+	*) bad+=" $point:not-killed" ;;
+	esac
 	enrol >"$dir/out" 2>&1
 	status=$?
 	# 1: it was killed behind its last word, and is enrolled.
@@ -189,5 +194,6 @@ while read -r point; do
 		bad+=" $point:incomplete"
 done <"$dir/points"
 is "$bad" "" "killed at any of them, and run again: one enrolment"
+ok "of which nearly all were reached: $over were not" test "$over" -le 3
 
 done_testing

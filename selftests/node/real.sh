@@ -97,6 +97,41 @@ node_start n2
 ok "both have the one with both" wait_for 10 same_and_above "$(generation n1)"
 is "$(peers n1) $(peers n2)" "n2 n1" "each the other as its peer"
 
+# --- where nodes are -------------------------------------------------------------
+ask() { # NODE PATH [OPTION...]: by that node's certificate; the body goes to $dir/said
+	curl -sSk -o "$dir/said" -w '%{http_code}' --cert "$dir/$1-inbox/courier/certificate.pem" \
+		--key "$dir/$1-inbox/courier/tls.key" "${@:3}" "https://127.0.0.1:$port$2"
+}
+say() { ask "$1" /v1/endpoints --json "$2"; }
+now=$(generation n2)
+at="/v1/generation?epoch=${now%.*}&serial=${now#*.}"
+is "$(ask n2 "$at&endpoints=")" 200 "asked where its peers are, the server answers"
+is "$(jq -c .endpoints.peers "$dir/said")" "[]" "that nobody said so yet"
+none=$(jq -r .endpoints.digest "$dir/said")
+is "$(ask n2 "$at&endpoints=$none")" 204 "once"
+ask n2 "$at&endpoints=$none&wait=40" >"$dir/woken" &
+poll=$!
+wait_for 5 bash -c "[ \$(ss -Htn state established '( dport = :$port )' | wc -l) -ge 3 ]"
+begun=${EPOCHREALTIME/./}
+is "$(say n1 '{"addresses":["192.0.2.7","2001:db8::7"],"port":51820}')" 204 "n1 says where it is"
+wait "$poll"
+took=$(((${EPOCHREALTIME/./} - begun) / 1000))
+is "$(<"$dir/woken")" 200 "n2, which waits, is told"
+ok "at once ($took ms)" test "$took" -lt 2000
+is "$(jq -c '.endpoints.peers[].endpoints' "$dir/said")" '["192.0.2.7:51820","[2001:db8::7]:51820"]' \
+	"both addresses (where it comes from is this machine's own)"
+is "$(jq -r '.endpoints.peers[].publicKey' "$dir/said")" "$(wg pubkey <"$dir/n1/wireguard.key")" \
+	"of the peer with n1's key"
+ok "so is its daemon, which keeps it" wait_for 5 grep -q '192.0.2.7:51820' "$dir/n2-inbox/courier/endpoints.json"
+is "$(ask n1 "$at&endpoints=$none")" 204 "n1 hears nothing of itself"
+for wrong in '["127.0.0.1"],"port":51820' '["a.example"],"port":51820' '["192.0.2.7"],"port":0' \
+	'["224.0.0.1"],"port":51820' '["::ffff:192.0.2.7"],"port":51820' '[7],"port":51820' \
+	'["192.0.2.1","192.0.2.2","192.0.2.3","192.0.2.4"],"port":51820' '["192.0.2.7"]'; do
+	is "$(say n1 "{\"addresses\":$wrong}")" 400 "not taken: $wrong"
+done
+is "$(curl -sSk -o "$dir/said" -w '%{http_code}' --json '{"addresses":[],"port":1}' \
+	"https://127.0.0.1:$port/v1/endpoints")" 403 "nor from who has no certificate"
+
 before=$(generation n1)
 policy 8443
 started=$(date +%s%N)
@@ -119,6 +154,7 @@ ok "n2 is revoked" curl -sSf --http2-prior-knowledge --unix-socket "$dir/admin.s
 	-H 'content-type: application/json' -d '{"node":"n2"}' http://localhost/v1/revoke
 ok "n1 has a generation" wait_for 5 other
 is "$(peers n1)" "" "without it"
+is "$(say n2 '{"addresses":["192.0.2.8"],"port":51820}')" 403 "n2 says nothing any more"
 ok "n2 is refused" wait_for 8 grep -q 'courier: .* says: ' "$dir/n2.log"
 is "$(generation n2)" "$of_two" "and given nothing more"
 

@@ -104,6 +104,9 @@ static void take_request(const struct message *message)
 	case MESSAGE_ROOTS:
 		code = do_offer(message->fd, enrolled_roots, &error);
 		break;
+	case MESSAGE_ENDPOINTS:
+		code = do_offer(message->fd, tunnel_endpoints, &error);
+		break;
 	case MESSAGE_SIGN:
 		code = enrolled_sign(&self, &message->content.signing, result.signature,
 				     &error);

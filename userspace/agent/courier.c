@@ -88,6 +88,7 @@ void courier_fail(struct courier *courier, int code, const struct ml_error *erro
 		log_fields(LOG_WARNING, &fields, "courier", "%s", error->text);
 	snprintf(courier->problem, sizeof(courier->problem), "%s", error->text);
 	courier_forget(&courier->offer);
+	courier->told[0] = '\0';	/* it may be another server, or one that forgot */
 	wake_after(courier, pause_of(courier, code));
 }
 
@@ -112,11 +113,26 @@ void courier_ask(struct courier *courier, const struct ml_client_request *reques
 
 /* ----------------------------------------------------------------------- poll */
 
+static void answered(struct courier *courier, const json_t *json)
+{
+	struct ml_error error;
+	int code;
+
+	if (json_object_get(json, "endpoints")) {
+		code = courier_listen(courier, json, &error);
+	} else {
+		code = courier_read(json, &courier->offer, &error);
+		if (!code)
+			courier_roots(courier);
+	}
+	if (code)
+		courier_fail(courier, code, &error);
+}
+
 static void polled(void *data, int code, struct ml_client_answer *answer,
 		   const struct ml_error *error)
 {
 	struct courier *courier = data;
-	struct ml_error wrong;
 
 	/* By its clock the certificate may have ended: renew it by the identity. */
 	courier->disowned = code == -EACCES;
@@ -126,11 +142,7 @@ static void polled(void *data, int code, struct ml_client_answer *answer,
 		courier_well(courier);
 		courier_next(courier);
 	} else {
-		code = courier_read(answer->json, &courier->offer, &wrong);
-		if (code)
-			courier_fail(courier, code, &wrong);
-		else
-			courier_roots(courier);
+		answered(courier, answer->json);
 	}
 }
 
@@ -139,10 +151,11 @@ static void poll_server(struct courier *courier)
 	struct ml_client_request request = {
 		.method = "GET", .limit = ANSWER_BYTES, .timeout_ms = POLL_MS,
 	};
-	char path[120];
+	char path[200];
 
-	snprintf(path, sizeof(path), "/v1/generation?epoch=%ju&serial=%ju&wait=%d",
-		 (uintmax_t)courier->epoch, (uintmax_t)courier->serial, WAIT_SECONDS);
+	snprintf(path, sizeof(path), "/v1/generation?epoch=%ju&serial=%ju&endpoints=%s&wait=%d",
+		 (uintmax_t)courier->epoch, (uintmax_t)courier->serial, courier->endpoints,
+		 WAIT_SECONDS);
 	request.path = path;
 	courier_ask(courier, &request, polled);
 }
@@ -153,7 +166,7 @@ static void round_begins(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (!courier_renew(courier))
+	if (!courier_renew(courier) && !courier_tell(courier))
 		poll_server(courier);
 }
 
@@ -166,7 +179,8 @@ static void situated(struct task *task, const struct message_result *result)
 
 	courier->epoch = result->epoch;
 	courier->serial = result->serial;
-	courier_next(courier);
+	if (!courier_recall(courier))
+		courier_next(courier);
 }
 
 void courier_start(struct sync *sync)

@@ -4,7 +4,9 @@
  * at a time; each answer leads to the next question, by way of the event loop.
  *
  *	certificate due? ──► renew it (courier_renew.c)
+ *	another address? ──► tell it (courier_endpoints.c)
  *	poll for a generation: 55 s, then again
+ *	  ├► where the peers are ──► apply (courier_endpoints.c)
  *	  └► a new one ──► roots (courier_roots.c) ──► blocks (courier_fetch.c)
  *			    ──► a bundle file ──► apply, as from the inbox
  *
@@ -48,6 +50,9 @@ struct courier {
 	struct courier_block kept[2];	/* blocks of the last good bundle */
 	struct courier_offer offer;	/* on its way */
 	struct ml_root next_root;	/* with apply */
+	/* courier_endpoints.c */
+	char endpoints[65], next_endpoints[65];	/* digests of what apply has, and is given */
+	char told[64], telling[64];	/* from where; "": nothing */
 	/* when it does not go well */
 	unsigned int failures;		/* in a row */
 	int64_t failing_since;		/* CLOCK_BOOTTIME, ms; 0: it goes well */
@@ -74,6 +79,14 @@ int courier_read(const json_t *json, struct courier_offer *ret, struct ml_error 
 void courier_forget(struct courier_offer *offer);
 /* The blocks of courier->offer; then it is handed to apply. */
 void courier_fetch(struct courier *courier);
+
+/* ---- courier_endpoints.c */
+/* True: that comes first, and courier_next() after it. */
+bool courier_tell(struct courier *courier);
+/* The answer is {"endpoints":{…}}: to apply, then courier_next(). */
+int courier_listen(struct courier *courier, const json_t *answer, struct ml_error *error);
+/* What was last said, at the start. True: courier_next() comes. */
+bool courier_recall(struct courier *courier);
 
 /* ---- courier_renew.c */
 void courier_renew_setup(struct courier *courier);

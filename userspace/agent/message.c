@@ -111,7 +111,8 @@ static bool well_formed(const struct message *message, size_t length, int flags)
 	       message->type > MESSAGE_NONE && message->type < MESSAGE_TYPES &&
 	       length == sizeof(struct head) + content_length(message->type) &&
 	       (message->fd >= 0) == (message->type == MESSAGE_OFFER ||
-				      message->type == MESSAGE_ROOTS);
+				      message->type == MESSAGE_ROOTS ||
+				      message->type == MESSAGE_ENDPOINTS);
 }
 
 int message_receive(int socket, struct message *ret)

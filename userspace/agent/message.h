@@ -5,7 +5,7 @@
  * descriptor or none: whatever differs ends the process that received it.
  *
  *   supervisor → both    TRUST, PING        both → supervisor  LOG, PONG, READY
- *   sync → apply         OFFER, QUERY, REARMED, ROOTS, SIGN    (STATUS: apply)
+ *   sync → apply         OFFER, QUERY, REARMED, ROOTS, SIGN, ENDPOINTS  (STATUS: apply)
  *   apply → sync         RESULT, one for each of these, with its id
  */
 #ifndef MERLOND_MESSAGE_H
@@ -32,6 +32,7 @@ enum message_type {
 	MESSAGE_RESULT,		/* struct message_result */
 	MESSAGE_ROOTS,		/* nothing, and a sealed descriptor with {"roots":[…]} */
 	MESSAGE_SIGN,		/* struct message_signing: a renewal, by the identity key */
+	MESSAGE_ENDPOINTS,	/* nothing, and a sealed descriptor with {"peers":[…]} */
 	MESSAGE_TYPES,
 };
 

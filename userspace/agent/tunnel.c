@@ -13,6 +13,7 @@
 #include "desired.h"
 #include "locked.h"
 #include "log.h"
+#include "strict.h"
 #include "wireguard_set.h"
 
 #define RETRY_SECONDS 10
@@ -94,9 +95,9 @@ int tunnel_timer(void)
 
 /* -------------------------------------------------------------------- problems */
 
-static void try_again_later(void)
+static void look_again(int seconds)
 {
-	const struct itimerspec when = { .it_value.tv_sec = RETRY_SECONDS };
+	const struct itimerspec when = { .it_value.tv_sec = seconds };
 
 	timerfd_settime(self.timer, 0, &when, NULL);
 }
@@ -117,7 +118,7 @@ static void tell(int code, const struct ml_error *error)
 		log_fields(LOG_ERR, &fields, "tunnel", "the tunnel is not as it should be, and "
 			   "tried again every %d s: %s", RETRY_SECONDS, error->text);
 	snprintf(self.problem, sizeof(self.problem), "%s", error->text);
-	try_again_later();
+	look_again(RETRY_SECONDS);
 }
 
 bool tunnel_has_problem(void)
@@ -193,6 +194,37 @@ static int make_so(const struct ml_device *wanted, struct ml_error *error)
 	return code;
 }
 
+/* An endpoint permits nothing, so that one that cannot be set is no problem of the device. */
+static void reach(void)
+{
+	struct ml_error error = { .code = 0 };
+	int code = reach_tend(&self.wires, &self.wanted, &error);
+
+	if (code < 0)
+		log_line(LOG_WARNING, "tunnel", "peers' endpoints: %s", error.text);
+	else if (code && !self.problem[0])
+		look_again(REACH_SECONDS);
+}
+
+int tunnel_endpoints(struct apply *apply, struct ml_bytes text, struct ml_error *error)
+{
+	struct ml_endpoints endpoints;
+	json_t *json;
+	int code = ml_strict_load(text.data, text.length, "endpoints", &json, error);
+
+	(void)apply;
+	if (code)
+		return code;
+	code = ml_endpoints_parse(json, &endpoints, error);
+	json_decref(json);
+	if (code)
+		return code;
+	reach_learn(&endpoints);
+	if (self.on && self.has_wanted)
+		reach();
+	return 0;
+}
+
 void tunnel_tend(void)
 {
 	struct ml_error error = { .code = 0 };
@@ -202,8 +234,11 @@ void tunnel_tend(void)
 		return;
 	if (read(self.timer, &count, sizeof(count)) < 0)
 		count = 0;	/* called for another reason */
-	if (self.has_wanted)
-		tell(make_so(&self.wanted, &error), &error);
+	if (!self.has_wanted)
+		return;
+	tell(make_so(&self.wanted, &error), &error);
+	if (!self.problem[0])
+		reach();
 }
 
 /* --------------------------------------------------------------- change-over */

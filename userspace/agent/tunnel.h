@@ -22,6 +22,7 @@
 #include "agent.h"
 #include "bundle.h"
 #include "device.h"
+#include "endpoints.h"
 #include "message.h"
 #include "rtnl.h"
 
@@ -47,6 +48,12 @@ void tunnel_undo(const struct ml_device *next);
 void tunnel_advance(struct ml_device *next);
 /* Is the device as it should be? From time to time, and after a failure. */
 void tunnel_tend(void);
+/*
+ * {"peers":[…]}, as lib's endpoints.h has it: where peers of the device may be, who have no
+ * endpoint in the bundle. Kept for those that a later bundle brings.
+ */
+struct apply;
+int tunnel_endpoints(struct apply *apply, struct ml_bytes text, struct ml_error *error);
 void tunnel_fill(struct message_result *ret);
 bool tunnel_has_problem(void);
 
@@ -94,5 +101,19 @@ int tunnel_take_away(const struct tunnel_wires *wires, const struct tunnel_scene
 int tunnel_give(const struct tunnel_wires *wires, const struct tunnel_scene *scene,
 		const struct ml_changes *changes, const struct ml_device *wanted,
 		struct ml_error *error);
+
+/* ---- tunnel_reach.c: where the peers are, by what the server says */
+
+/* From now on; what was tried before is forgotten. */
+void reach_learn(struct ml_endpoints *endpoints);
+/**
+ * reach_tend - another address for peers that do not answer at the one they have
+ *
+ * One that the bundle says is never touched, nor is that of a peer that was heard in the
+ * last three minutes. Return: 1: look again in REACH_SECONDS; 0: no hurry; or an error.
+ */
+int reach_tend(const struct tunnel_wires *wires, const struct ml_device *wanted,
+	       struct ml_error *error);
+#define REACH_SECONDS	5	/* WireGuard's REKEY_TIMEOUT */
 
 #endif

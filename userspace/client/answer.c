@@ -162,6 +162,19 @@ static int read_json(struct ml_client *client, struct ml_client_answer *ret,
 	return 0;
 }
 
+static void note_local(struct ml_client *client)
+{
+	const char *address = NULL;
+
+	curl.easy_getinfo(client->easy, CURLINFO_LOCAL_IP, &address);
+	snprintf(client->local, sizeof(client->local), "%s", address ? address : "");
+}
+
+const char *ml_client_local_address(const struct ml_client *client)
+{
+	return client->local;
+}
+
 int answer_read(struct ml_client *client, struct ml_client_answer *ret,
 		struct ml_error *error)
 {
@@ -174,6 +187,7 @@ int answer_read(struct ml_client *client, struct ml_client_answer *ret,
 				    "merlon-control?", name_of(client));
 	if (status < 200 || status > 299)
 		return refused(client, status, error);
+	note_local(client);
 	*ret = (struct ml_client_answer){ .status = (unsigned int)status };
 	if (client->call.raw) {
 		ret->data = client->call.data;

@@ -80,6 +80,9 @@ struct ml_client_answer {
 	size_t length;
 };
 
+/* From which address the last answer was asked for, in text; "": there is none, or a Unix socket. */
+const char *ml_client_local_address(const struct ml_client *client);
+
 void ml_client_answer_clean(struct ml_client_answer *answer);
 
 /**

@@ -27,6 +27,7 @@ struct ml_client {
 	struct curl_slist *addresses, *headers;
 	const char *certificate, *key;
 	unsigned int connect_ms;
+	char local[46];		/* its end of the connection of the last answer; "": not known */
 	bool fresh;		/* the next request has a connection of its own */
 	struct call call;
 	struct loop *loop;	/* loop.c; NULL: not attached */

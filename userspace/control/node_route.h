@@ -22,4 +22,10 @@ int node_key_get(struct call *call, const char *name, struct node_key *ret,
 void certificate_give(struct call *call, const struct node_key *node, const char *request,
 		      const uint8_t *spki);
 
+/*
+ * The leaf of the node that calls, of the newest generation; free() its data. -ENOENT: it has
+ * none there.
+ */
+int node_leaf_get(struct call *call, struct ml_bytes *ret, struct ml_error *error);
+
 #endif

@@ -18,6 +18,7 @@
 #include "server_private.h"
 #include "signer_client.h"
 #include "strict.h"
+#include "whereabouts.h"
 
 #define WAIT_MAX	55	/* seconds */
 
@@ -89,6 +90,58 @@ static void generation_give(struct call *call, const struct distribution *from,
 		call_fail(call, -EIO, &error);
 }
 
+int node_leaf_get(struct call *call, struct ml_bytes *ret, struct ml_error *error)
+{
+	struct distribution *newest = server_get_distribution(call->server, false);
+	const struct distribution_node *node;
+	uint8_t digest[32], *content;
+	size_t index;
+	int r;
+
+	node = newest ? distribution_find(newest, call->node, &index) : NULL;
+	if (node)
+		memcpy(digest, node->leaf, sizeof(digest));
+	server_put_distribution(call->server, newest);
+	if (!node)
+		return ml_error_set(error, -ENOENT, "no generation names this node yet");
+	r = store_block_get(call->store, digest, &content, &ret->length, error);
+	if (!r)
+		ret->data = content;
+	return r;
+}
+
+/*
+ * Where this node's peers can be reached, if that is something else than what it knows.
+ * False: nothing to say.
+ */
+static bool endpoints_give(struct call *call, const char *known)
+{
+	struct ml_error error = { .text = "" };
+	char digest[65] = "";
+	struct ml_bytes leaf;
+	json_t *json;
+	int r = node_leaf_get(call, &leaf, &error);
+
+	if (r == -ENOENT)
+		return false;
+	if (r) {
+		call_fail(call, r, &error);
+		return true;
+	}
+	json = whereabouts_json(call, leaf, digest, &error);
+	free((void *)(uintptr_t)leaf.data);
+	if (!json) {
+		call_fail(call, -EIO, &error);
+		return true;
+	}
+	if (!strcmp(digest, known)) {
+		json_decref(json);
+		return false;
+	}
+	call_answer(call, 200, json_pack("{s:o}", "endpoints", json));
+	return true;
+}
+
 static bool is_newer(const struct distribution *one, int64_t epoch, int64_t serial)
 {
 	return one->statement.epoch > (uint64_t)epoch ||
@@ -98,6 +151,7 @@ static bool is_newer(const struct distribution *one, int64_t epoch, int64_t seri
 
 static void generation_answer(struct call *call, int64_t epoch, int64_t serial, int64_t wait)
 {
+	const char *endpoints = call_query(call, "endpoints");
 	struct distribution *newest = server_get_distribution(call->server, false);
 	const struct distribution_node *node = NULL;
 	size_t index = 0;
@@ -106,6 +160,8 @@ static void generation_answer(struct call *call, int64_t epoch, int64_t serial, 
 		node = distribution_find(newest, call->node, &index);
 	if (node)
 		generation_give(call, newest, node, index);
+	else if (endpoints && endpoints_give(call, endpoints))
+		;
 	else if (wait && !call_waited(call))
 		call_wait(call, call_begun(call) + wait * 1000);
 	else

@@ -6,7 +6,7 @@
 #include "routes.h"
 
 const struct route_table *const route_tables[] = {
-	&route_open, &route_node, &route_documents, &route_state,
+	&route_open, &route_node, &route_endpoints, &route_documents, &route_state,
 	&route_session, &route_people, &route_look, &route_audit, NULL
 };
 

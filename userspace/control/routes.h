@@ -7,6 +7,7 @@
 
 extern const struct route_table route_open;		/* route_open.c: roots, challenge, join, renew, health */
 extern const struct route_table route_node;		/* route_node.c: generation, blocks, certificate, rotate */
+extern const struct route_table route_endpoints;	/* route_endpoints.c: where a node is */
 extern const struct route_table route_documents;	/* route_documents.c: policy, grants, root, revoke */
 extern const struct route_table route_state;		/* route_state.c: status */
 extern const struct route_table route_session;		/* route_session.c: logins */

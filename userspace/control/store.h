@@ -32,7 +32,7 @@
 #include "bundle.h"
 #include "error.h"
 
-#define STORE_VERSION	2		/* of the schema, that this program wants */
+#define STORE_VERSION	3		/* of the schema, that this program wants */
 #define STORE_WAIT	20		/* seconds for other writers */
 #define STORE_LEAF_MAX	65536		/* bytes of one audit leaf */
 #define STORE_TEXT_MAX	65536		/* bytes of one text */
@@ -274,6 +274,18 @@ int store_node_rotate(struct store *store, const char *name,
 /* Many at once, not audited. Names that are unknown or were seen later are left alone. */
 int store_node_seen(struct store *store, const char *const *names, size_t count,
 		    int64_t now, struct ml_error *error);
+
+/*
+ * Where a node says that it can be reached: not audited, and in no backup. @endpoints: as the
+ * caller writes it. *@ret_changed: it was another. -ENOENT: there is no such node.
+ */
+int store_endpoints_set(struct store *store, const char *node, const char *endpoints,
+			int64_t now, bool *ret_changed, struct ml_error *error);
+typedef int (*store_endpoints_fn)(void *arg, size_t index, const char *endpoints);
+/* Of those of @keys (of WireGuard) that are an active node's, who said where: @each, in order. */
+int store_endpoints_each(struct store *store, const uint8_t (*keys)[32], size_t count,
+			 store_endpoints_fn each, void *arg, struct ml_error *error);
+
 /* -ENOENT: unknown, or neither expired nor revoked. Frees the name and the keys. */
 int store_node_remove(struct store *store, const char *name, struct ml_bytes leaf,
 		      struct ml_error *error);

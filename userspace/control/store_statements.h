@@ -109,6 +109,16 @@ STATEMENT(NODE_REMOVE, "t", "t",
 	  "DELETE FROM nodes WHERE name = $1 AND state IN ('expired', 'revoked') "
 	  "RETURNING name")
 
+/* ------------------------------------------------------------------ endpoints */
+STATEMENT(ENDPOINTS_SET, "tti", "t",
+	  "INSERT INTO endpoints (node, endpoints, changed) VALUES ($1, $2, $3) "
+	  "ON CONFLICT (node) DO UPDATE SET endpoints = excluded.endpoints, "
+	  "changed = excluded.changed WHERE endpoints.endpoints <> excluded.endpoints "
+	  "RETURNING node")
+STATEMENT(ENDPOINTS_GET, "b", "t",
+	  "SELECT endpoints FROM endpoints JOIN nodes ON nodes.name = endpoints.node "
+	  "WHERE nodes.wireguard = $1 AND nodes.state = 'active'")
+
 /* ---------------------------------------------------------------- generations */
 STATEMENT(BLOCK_ADD, "bb", "",
 	  "INSERT INTO blocks (digest, content) VALUES ($1, $2) ON CONFLICT DO NOTHING")

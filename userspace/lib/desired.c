@@ -10,7 +10,7 @@
 #include <sodium.h>
 
 #include "changeover.h"
-#include "policy_endpoint.h"
+#include "endpoints.h"
 #include "strict.h"
 
 #define WHAT "the bundle's config"
@@ -205,28 +205,9 @@ static int read_allowed(struct reader *reader, const json_t *json, const char *n
 	return 0;
 }
 
-/* Text that ml_endpoint_check() took; false: it is a name. */
-static bool parse_endpoint(const char *text, struct ml_endpoint *ret)
-{
-	const char *colon = strrchr(text, ':');
-	struct ml_prefix prefix;
-	char host[256];
-
-	snprintf(host, sizeof(host), "%.*s", (int)(colon - text), text);
-	if (host[0] == '[')
-		host[strlen(host) - 1] = '\0';
-	if (ml_prefix_parse(host + (host[0] == '['), &prefix))
-		return false;
-	ret->family = prefix.family;
-	ret->port = (uint16_t)strtoul(colon + 1, NULL, 10);
-	memcpy(ret->address, prefix.address, sizeof(ret->address));
-	return true;
-}
-
 static int read_endpoint(struct reader *reader, const json_t *json,
 			 struct ml_device_peer *peer)
 {
-	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
 	const char *text;
 	int code;
 
@@ -235,14 +216,12 @@ static int read_endpoint(struct reader *reader, const json_t *json,
 	code = ml_strict_string(json, reader->place, "endpoint", &text, reader->error);
 	if (code)
 		return code;
-	if (!ml_endpoint_check(text) && !parse_endpoint(text, &peer->endpoint))
-		reader->gaps.named++;
-	if (ml_endpoint_check(text) ||
-	    (peer->endpoint.family == AF_INET6 &&
-	     !memcmp(peer->endpoint.address, mapped, sizeof(mapped))))
+	code = ml_endpoint_parse(text, &peer->endpoint);
+	if (code == -EINVAL)
 		return ml_error_set(reader->error, -EBADMSG, "%s: \"endpoint\" is not an "
 				    "address and a port that packets can be sent to",
 				    reader->place);
+	reader->gaps.named += code == -ENOENT;
 	return 0;
 }
 
@@ -372,27 +351,6 @@ static int collect_routes(struct reader *reader)
 	return 0;
 }
 
-/* Is it in the tunnel? One search for each length that there can be. */
-static bool is_inside(const struct ml_device *device, const struct ml_endpoint *endpoint)
-{
-	unsigned int length = ml_family_bits(endpoint->family);
-	struct ml_prefix prefix;
-
-	ml_prefix_host(endpoint->family, endpoint->address, &prefix);
-	if (device->addresses.count &&
-	    bsearch(&prefix, device->addresses.items, device->addresses.count,
-		    sizeof(prefix), ml_prefix_compare_qsort))
-		return true;
-	for (; length && device->routes.count; length--) {
-		prefix.length = (uint8_t)length;
-		if (bsearch(&prefix, device->routes.items, device->routes.count,
-			    sizeof(prefix), ml_prefix_compare_qsort))
-			return true;
-		prefix.address[(length - 1) / 8] &= (uint8_t)~(0x80u >> (length - 1) % 8);
-	}
-	return false;
-}
-
 static int check_endpoints(struct reader *reader)
 {
 	const struct ml_endpoint *endpoint;
@@ -402,7 +360,7 @@ static int check_endpoints(struct reader *reader)
 
 	for (i = 0; i < reader->device.peer_count; i++) {
 		endpoint = &reader->device.peers[i].endpoint;
-		if (!endpoint->family || !is_inside(&reader->device, endpoint))
+		if (!endpoint->family || !ml_device_contains(&reader->device, endpoint))
 			continue;
 		ml_prefix_host(endpoint->family, endpoint->address, &prefix);
 		return ml_error_set(reader->error, -EBADMSG, WHAT ": the endpoint %s is reached "

@@ -99,3 +99,24 @@ int ml_device_from(const struct ml_wireguard_device *kernel, struct ml_device *r
 	*ret = device;
 	return 0;
 }
+
+/* One search for each length that there can be. */
+bool ml_device_contains(const struct ml_device *device, const struct ml_endpoint *endpoint)
+{
+	unsigned int length = ml_family_bits(endpoint->family);
+	struct ml_prefix prefix;
+
+	ml_prefix_host(endpoint->family, endpoint->address, &prefix);
+	if (device->addresses.count &&
+	    bsearch(&prefix, device->addresses.items, device->addresses.count,
+		    sizeof(prefix), ml_prefix_compare_qsort))
+		return true;
+	for (; length && device->routes.count; length--) {
+		prefix.length = (uint8_t)length;
+		if (bsearch(&prefix, device->routes.items, device->routes.count,
+			    sizeof(prefix), ml_prefix_compare_qsort))
+			return true;
+		prefix.address[(length - 1) / 8] &= (uint8_t)~(0x80u >> (length - 1) % 8);
+	}
+	return false;
+}

@@ -42,6 +42,8 @@ bool ml_endpoint_equal(const struct ml_endpoint *a, const struct ml_endpoint *b)
 /* NULL: there is none with this key. */
 const struct ml_device_peer *ml_device_find(const struct ml_device *device,
 					    const uint8_t key[static 32]);
+/* Is it reached by the tunnel itself: one of its addresses, or behind a route but the default? */
+bool ml_device_contains(const struct ml_device *device, const struct ml_endpoint *endpoint);
 /* Puts peers and lists into their order. */
 void ml_device_sort(struct ml_device *device);
 

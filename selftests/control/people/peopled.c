@@ -204,7 +204,7 @@ void signer_client_free(struct signer_client *client)
 	(void)client;
 }
 
-const struct route_table route_open, route_node, route_documents, route_state;
+const struct route_table route_open, route_node, route_endpoints, route_documents, route_state;
 
 /* --------------------------------------------------------------------- serving */
 

@@ -134,7 +134,7 @@ root GET /v1/admins
 is "$body" "$before" "the administrators are who they were"
 ok "no shell ran" test ! -e "$tap_dir/shell"
 is "$(sqlite3 "$dir/store.db" 'PRAGMA integrity_check' "select count(*) from sqlite_master where type = 'table'" | xargs)" \
-	"ok 16" "the store is well, and has its tables"
+	"ok 17" "the store is well, and has its tables"
 sqlite3 "$dir/store.db" 'select leaf from audit_leaves' >"$tap_dir/leaves"
 is "$(wc -l <"$tap_dir/leaves")" "$(sqlite3 "$dir/store.db" 'select count(*) from audit_leaves')" \
 	"each entry is one line"

@@ -152,3 +152,14 @@ ALTER TABLE grants ADD COLUMN refusals BIGINT NOT NULL DEFAULT 0;
 
 -- down 2
 ALTER TABLE grants DROP COLUMN refusals;
+
+-- up 3
+-- Where a node says it can be reached; "192.0.2.1:51820", separated by spaces.
+CREATE TABLE endpoints (
+	node TEXT COLLATE "C" NOT NULL PRIMARY KEY REFERENCES nodes (name) ON DELETE CASCADE,
+	endpoints TEXT COLLATE "C" NOT NULL,
+	changed BIGINT NOT NULL
+);
+
+-- down 3
+DROP TABLE endpoints;
