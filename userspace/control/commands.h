@@ -15,6 +15,7 @@ int command_serve(int argc, char **argv);
 int command_health(int argc, char **argv);
 int command_status(int argc, char **argv);
 int command_key(int argc, char **argv);
+int command_node(int argc, char **argv);
 int command_policy(int argc, char **argv);
 
 /* What every command does with an error that ends it. Returns 2. */

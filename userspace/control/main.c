@@ -19,6 +19,7 @@ static const char usage[] =
 "  health   is it well? Status 0: yes; 1: no, and why\n"
 "  status   how it is\n"
 "  key      create: a one-time key, by which a machine becomes a node\n"
+"  node     list; revoke: the end of one\n"
 "  policy   publish: sign a policy, and hand it to the server\n"
 "\n"
 "  --version\n"
@@ -29,7 +30,7 @@ static const struct command {
 	int (*run)(int argc, char **argv);
 } commands[] = {
 	{ "health", command_health }, { "init", command_init }, { "key", command_key },
-	{ "policy", command_policy }, { "serve", command_serve }, { "status", command_status },
+	{ "node", command_node }, { "policy", command_policy }, { "serve", command_serve }, { "status", command_status },
 };
 
 int command_failed(const struct ml_error *error)
