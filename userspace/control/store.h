@@ -213,6 +213,10 @@ int store_grant_each(struct store *store, store_grant_fn each, void *arg,
 int store_grant_revoke(struct store *store, const char *id, struct ml_bytes leaf,
 		       struct ml_error *error);
 
+/* As many uses as @left, where there are more: never back. */
+int store_grant_settle(struct store *store, const char *id, uint64_t left,
+		       struct ml_bytes leaf, struct ml_error *error);
+
 struct store_answer {
 	bool repeated;			/* this very request was answered before, so */
 	struct ml_bytes bytes;		/* where not repeated: the caller's @answer */

@@ -64,6 +64,8 @@ STATEMENT(GRANT_EACH, "", "tbiiiii",
 	  "SELECT id, envelope, uses, expires, revoked, added, refusals FROM grants ORDER BY id")
 STATEMENT(GRANT_REVOKE, "t", "t",
 	  "UPDATE grants SET revoked = 1 WHERE id = $1 AND revoked = 0 RETURNING id")
+STATEMENT(GRANT_SETTLE, "it", "i",
+	  "UPDATE grants SET uses = $1 WHERE id = $2 AND uses > $1 RETURNING uses")
 STATEMENT(GRANT_CONSUME, "ti", "i",
 	  "UPDATE grants SET uses = uses - 1 WHERE id = $1 AND uses > 0 AND expires > $2 "
 	  "AND revoked = 0 RETURNING uses")

@@ -163,7 +163,7 @@ static int replay_join(struct signer *signer, const json_t *header, struct ml_by
 		r = addresses_parse(signer, header, time, addresses, &count, error);
 	if (!r)
 		r = judge_join(signer, body, time, &join, &grant, error);
-	return r ? r : apply_join(signer, &join, grant, addresses, count);
+	return r ? r : apply_join(signer, &join, body, grant, addresses, count);
 }
 
 static int replay_revoke(struct signer *signer, const json_t *header, struct ml_error *error)

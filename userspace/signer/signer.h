@@ -43,6 +43,7 @@ struct signer_node {
 	size_t address_count;
 	uint64_t counter;		/* of its last rotation; 0: none */
 	uint8_t join[32], rotation[32];	/* digests of what was accepted last */
+	struct ml_bytes envelope;	/* of the join, owned: for a server that has lost it */
 	bool revoked;
 	int64_t kept_until;		/* revoked: nobody gets its addresses before */
 };
@@ -162,8 +163,9 @@ int apply_root(struct signer *signer, const struct ml_root *root);
 /* @document is given away. */
 int apply_policy(struct signer *signer, struct ml_policy_document *document);
 int apply_grant(struct signer *signer, const struct ml_grant *grant, struct ml_bytes envelope);
-int apply_join(struct signer *signer, const struct ml_join *join, size_t grant,
-	       const struct ml_prefix *addresses, size_t count);
+/* @addresses: one or two, as @join was given them */
+int apply_join(struct signer *signer, const struct ml_join *join, struct ml_bytes envelope,
+	       size_t grant, const struct ml_prefix *addresses, size_t count);
 void apply_rotation(struct signer *signer, struct signer_node *node,
 		    const struct ml_rotation *rotation);
 void apply_revoke_node(struct signer *signer, struct signer_node *node);
