@@ -163,23 +163,31 @@ static int config_parse(const json_t *json, struct config *ret, struct ml_error 
 	return r ? r : values_check(ret, json, addresses, error);
 }
 
-int config_read(const char *path, struct config *ret, struct ml_error *error)
+int config_read_text(const void *text, size_t length, struct config *ret, struct ml_error *error)
 {
 	struct config config = { .listen_count = 0 };
-	json_t *json = NULL;
+	json_t *json;
+	int r = ml_strict_load(text, length, WHAT, &json, error);
+
+	if (r)
+		return r;
+	r = config_parse(json, &config, error);
+	json_decref(json);
+	if (!r)
+		*ret = config;
+	return r;
+}
+
+int config_read(const char *path, struct config *ret, struct ml_error *error)
+{
 	size_t length;
 	uint8_t *text;
 	int r = ml_file_read_guarded(path, ML_FILE_TRUSTED, MAX, &text, &length, error);
 
 	if (r)
 		return r;
-	r = ml_strict_load(text, length, WHAT, &json, error);
-	if (!r)
-		r = config_parse(json, &config, error);
-	json_decref(json);
+	r = config_read_text(text, length, ret, error);
 	free(text);
-	if (!r)
-		*ret = config;
 	return r;
 }
 

@@ -36,6 +36,8 @@ struct config {
 
 /* -EBADMSG: not strict JSON with exactly its keys; or the errno of reading. */
 int config_read(const char *path, struct config *ret, struct ml_error *error);
+/* The same, of what is not in its file yet. */
+int config_read_text(const void *text, size_t length, struct config *ret, struct ml_error *error);
 /* Never overwrites: -EEXIST. */
 int config_write(const char *path, const struct config *config, struct ml_error *error);
 /* The host of a URL that ml_url_valid() takes, without brackets. */

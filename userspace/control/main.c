@@ -20,6 +20,8 @@ static const char usage[] =
 "  status   how it is\n"
 "  key      create: a one-time key, by which a machine becomes a node\n"
 "  policy   publish: sign a policy, and hand it to the server\n"
+"  backup   all that this server needs on another machine, in one sealed file\n"
+"  restore  a server of such a file\n"
 "\n"
 "  --version\n"
 "  -h, --help       of a command too\n";
@@ -28,8 +30,9 @@ static const struct command {
 	const char *name;
 	int (*run)(int argc, char **argv);
 } commands[] = {
-	{ "health", command_health }, { "init", command_init }, { "key", command_key },
-	{ "policy", command_policy }, { "serve", command_serve }, { "status", command_status },
+	{ "backup", command_backup }, { "health", command_health }, { "init", command_init }, { "key", command_key },
+	{ "policy", command_policy }, { "restore", command_restore }, { "serve", command_serve },
+	{ "status", command_status },
 };
 
 int command_failed(const struct ml_error *error)
