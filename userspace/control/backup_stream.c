@@ -13,7 +13,7 @@
 #include "locked.h"
 #include "strict.h"
 
-#define MAGIC		"MERLONB1"
+#define MAGIC		"MERLONC1"
 #define WHAT		"backup"
 #define FRAME		(64u << 10)	/* bytes of one, in the clear */
 #define BOX		(FRAME + crypto_secretstream_xchacha20poly1305_ABYTES)

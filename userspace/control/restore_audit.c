@@ -40,7 +40,8 @@ static int leaf_take(void *arg, uint64_t index, struct ml_bytes leaf)
 	memcpy(copy, leaf.data, leaf.length);
 	if (!batch->count)
 		batch->first = index;
-	batch->leaves[batch->count++] = (struct ml_bytes){ copy, leaf.length };
+	batch->leaves[batch->count].data = copy;
+	batch->leaves[batch->count++].length = leaf.length;
 	return 0;
 }
 
