@@ -31,6 +31,8 @@ struct config {
 	char store[CONFIG_PATH];	/* "sqlite" (in the directory), or "postgres:…" as libpq has it */
 	char certificate[CONFIG_PATH], key[CONFIG_PATH];	/* an outside one; "": the authority's */
 	enum audit_addresses addresses;
+	int audit_days;			/* to keep entries of the audit log; 0: for ever */
+	char syslog[104];		/* a unix stream socket for a copy of it; "": none */
 	bool hosted;			/* the keys of all roles were made here */
 };
 

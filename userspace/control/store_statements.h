@@ -30,6 +30,8 @@ STATEMENT(AUDIT_ADD, "ib", "i",
 STATEMENT(AUDIT_EACH, "ii", "ib",
 	  "SELECT position, leaf FROM audit_leaves WHERE position >= $1 "
 	  "ORDER BY position LIMIT $2")
+STATEMENT(AUDIT_FORGET, "i", "i",
+	  "DELETE FROM audit_leaves WHERE position < $1 RETURNING position")
 STATEMENT(SEQUENCER_TAKE, "", "ii",
 	  "UPDATE network SET sequencer_term = sequencer_term + 1 WHERE id = 1 "
 	  "RETURNING sequencer_term, audit_sequenced")

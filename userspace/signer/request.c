@@ -213,9 +213,10 @@ static json_t *status_json(const struct signer *signer)
 	if (issue_ready(signer, &waiting) == 0)
 		waiting.text[0] = '\0';
 	return json_pack(
-		"{s:i, s:I, s:I, s:I, s:I, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s}",
+		"{s:i, s:I, s:I, s:I, s:I, s:I, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s}",
 		"active", (int)signer->active,
 		"blockBytes", (json_int_t)ml_blocks_bytes(signer->blocks),
+		"cosigned", (json_int_t)signer->seen.size,
 		"epoch", (json_int_t)signer->statement.epoch,
 		"expires", (json_int_t)signer->statement.expires,
 		"issued", (json_int_t)signer->statement.issued,
@@ -250,7 +251,8 @@ static int ask(const struct asking *asking, struct ml_error *error)
 		const char *name;
 		int (*ask)(const struct asking *asking, struct ml_error *error);
 	} requests[] = {
-		{ "blocks", ask_blocks }, { "generation", ask_generation },
+		{ "blocks", ask_blocks }, { "cosign", request_cosign },
+		{ "generation", ask_generation },
 		{ "ledger", request_ledger }, { "revoke", ask_revoke },
 		{ "status", ask_status }, { "submit", ask_submit },
 	};
@@ -263,7 +265,7 @@ static int ask(const struct asking *asking, struct ml_error *error)
 	for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++)
 		if (!strcmp(requests[i].name, name))
 			return requests[i].ask(asking, error);
-	return ml_error_set(error, -EBADMSG, WHAT ": \"%.32s\" is none of blocks, generation, ledger, revoke, status and submit",
+	return ml_error_set(error, -EBADMSG, WHAT ": \"%.32s\" is none of blocks, cosign, generation, ledger, revoke, status and submit",
 			    name);
 }
 

@@ -18,6 +18,9 @@ struct asking {
 int request_keys(const struct asking *asking, const char *const *keys, size_t count, bool blob,
 		 struct ml_error *error);
 
+/* cosign.c */
+int request_cosign(const struct asking *asking, struct ml_error *error);
+
 /* request_ledger.c */
 int request_ledger(const struct asking *asking, struct ml_error *error);
 
