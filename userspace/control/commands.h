@@ -16,6 +16,8 @@ int command_health(int argc, char **argv);
 int command_status(int argc, char **argv);
 int command_key(int argc, char **argv);
 int command_policy(int argc, char **argv);
+int command_revoke(int argc, char **argv);
+int command_root(int argc, char **argv);
 int command_backup(int argc, char **argv);
 int command_restore(int argc, char **argv);
 

@@ -20,6 +20,8 @@ static const char usage[] =
 "  status   how it is\n"
 "  key      create: a one-time key, by which a machine becomes a node\n"
 "  policy   publish: sign a policy, and hand it to the server\n"
+"  revoke   a node, or a one-time key\n"
+"  root     renew: the next root document; new keys of roles, another epoch\n"
 "  backup   all that this server needs on another machine, in one sealed file\n"
 "  restore  a server of such a file\n"
 "\n"
@@ -31,8 +33,8 @@ static const struct command {
 	int (*run)(int argc, char **argv);
 } commands[] = {
 	{ "backup", command_backup }, { "health", command_health }, { "init", command_init }, { "key", command_key },
-	{ "policy", command_policy }, { "restore", command_restore }, { "serve", command_serve },
-	{ "status", command_status },
+	{ "policy", command_policy }, { "restore", command_restore }, { "revoke", command_revoke },
+	{ "root", command_root }, { "serve", command_serve }, { "status", command_status },
 };
 
 int command_failed(const struct ml_error *error)
