@@ -18,6 +18,7 @@ int command_key(int argc, char **argv);
 int command_policy(int argc, char **argv);
 int command_revoke(int argc, char **argv);
 int command_root(int argc, char **argv);
+int command_migrate(int argc, char **argv);
 int command_backup(int argc, char **argv);
 int command_restore(int argc, char **argv);
 

@@ -24,6 +24,7 @@ static const char usage[] =
 "  root     renew: the next root document; new keys of roles, another epoch\n"
 "  backup   all that this server needs on another machine, in one sealed file\n"
 "  restore  a server of such a file\n"
+"  migrate  the store, behind an upgrade\n"
 "\n"
 "  --version\n"
 "  -h, --help       of a command too\n";
@@ -32,9 +33,10 @@ static const struct command {
 	const char *name;
 	int (*run)(int argc, char **argv);
 } commands[] = {
-	{ "backup", command_backup }, { "health", command_health }, { "init", command_init }, { "key", command_key },
-	{ "policy", command_policy }, { "restore", command_restore }, { "revoke", command_revoke },
-	{ "root", command_root }, { "serve", command_serve }, { "status", command_status },
+	{ "backup", command_backup }, { "health", command_health }, { "init", command_init },
+	{ "key", command_key }, { "migrate", command_migrate }, { "policy", command_policy },
+	{ "restore", command_restore }, { "revoke", command_revoke }, { "root", command_root },
+	{ "serve", command_serve }, { "status", command_status },
 };
 
 int command_failed(const struct ml_error *error)

@@ -79,4 +79,14 @@ ok "the node goes along" wait_for 10 fetches n1 "6 n1"
 stop_server
 ok "the audit log verifies" audit_verify
 
+# --- another version ---------------------------------------------------------------------
+ok "the store goes back to the schema of an older program" control migrate --to 1
+exits 2 "which this one does not serve" "$build/merlon-control" serve --config control.json --user daemon
+like "$(cat "$tap_dir/output")" "merlon-control migrate" "and says what to do"
+ok "that brings it up" control migrate
+is "$(stat -c %U:%a state/store.db)" daemon:600 "it is the server's still"
+start_server
+ok "and the node goes on" wait_for 10 fetches n1 "6 n1"
+stop_server
+
 done_testing
