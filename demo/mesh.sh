@@ -46,7 +46,7 @@ build_network() {
 
 # ----------------------------------------------------------------- server
 
-control() { in_ns control merlon-control "$1" ${2:+"$2"} --config "$work/control.json" "${@:3}"; }
+control() { in_ns control merlon-control "$1" --config "$work/control.json" "${@:2}"; }
 
 server_init() {
 	say "merlon-control init: authority, keys of all roles (sealed), store, audit log"

@@ -17,11 +17,12 @@ $(O)/merlon-control: $(call obj,$(control_src)) $(http_a) $(store_a) $(audit_a) 
 control-programs: $(O)/merlon-control $(O)/merlon-signer $(O)/tools/trustee \
 	$(patsubst selftests/control/server/%.c,$(O)/server/%,$(server_test_src)) ## merlon-control, and what its tests need
 
-$(call obj,$(server_test_src)): CPPFLAGS += -Iuserspace/client
+$(call obj,$(server_test_src)): CPPFLAGS += -Iuserspace/client -Iuserspace/control \
+	$(shell pkg-config --cflags sqlite3 2>/dev/null)
 
-$(O)/server/%: $(O)/obj/selftests/control/server/%.o $(client_a) $(lib_a)
+$(O)/server/%: $(O)/obj/selftests/control/server/%.o $(store_a) $(audit_a) $(client_a) $(lib_a)
 	@mkdir -p $(@D)
-	@$(CC) $(CFLAGS) $(LINKOPT) -o $@ $^ $(client_libs) $(libs) -lssl -lpthread
+	@$(CC) $(CFLAGS) $(LINKOPT) -o $@ $^ $(client_libs) $(store_libs) $(libs) -lssl -lpthread
 
 .SECONDARY: $(call obj,$(control_src) $(server_test_src))
 -include $(patsubst %.o,%.d,$(call obj,$(control_src) $(server_test_src)))

@@ -150,14 +150,14 @@ ok "it is back: the next change arrives" wait_for 6 same_and_above "$before"
 before=$(generation n1)
 of_two=$(generation n2)
 other() { [ "$(generation n1)" != "$before" ]; }
-is "$("$control/merlon-control" node list --config "$dir/control.json" --json |
+is "$("$control/merlon-control" nodes --config "$dir/control.json" --json |
 	jq -r '.nodes[] | "\(.name) \(.state) \(.tags)"' | paste -sd' ')" \
-	"n1 active tag:web n2 active tag:web" "merlon-control node list"
-ok "n2 is revoked" "$control/merlon-control" node revoke --config "$dir/control.json" n2
-is "$("$control/merlon-control" node list --config "$dir/control.json" | awk '/n2/ { print $2 }')" \
+	"n1 active tag:web n2 active tag:web" "merlon-control nodes"
+ok "n2 is revoked" "$control/merlon-control" revoke --config "$dir/control.json" --node n2
+is "$("$control/merlon-control" nodes --config "$dir/control.json" | awk '/n2/ { print $2 }')" \
 	revoked "and so it is shown"
-exits 2 "who is not there cannot be" "$control/merlon-control" node revoke \
-	--config "$dir/control.json" n3
+exits 2 "who is not there cannot be" "$control/merlon-control" revoke \
+	--config "$dir/control.json" --node n3
 ok "n1 has a generation" wait_for 5 other
 is "$(peers n1)" "" "without it"
 is "$(say n2 '{"addresses":["192.0.2.8"],"port":51820}')" 403 "n2 says nothing any more"

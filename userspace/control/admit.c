@@ -8,15 +8,15 @@
 #include <syslog.h>
 #include <time.h>
 
+#include "admit_private.h"
 #include "server.h"
 #include "signer_client.h"
 #include "store.h"
 
 #define PATIENCE	30
 
-/* The leaf of an event of the server itself. */
-static int leaf_make(struct server *server, const struct audit_event *event,
-		     struct ml_bytes *ret, struct ml_error *error)
+int admit_leaf(struct server *server, const struct audit_event *event, struct ml_bytes *ret,
+	       struct ml_error *error)
 {
 	struct audit_event full = *event;
 	uint8_t *bytes;
@@ -30,7 +30,7 @@ static int leaf_make(struct server *server, const struct audit_event *event,
 	return r;
 }
 
-static void leaf_free(struct ml_bytes *leaf)
+void admit_leaf_free(struct ml_bytes *leaf)
 {
 	free((void *)(uintptr_t)leaf->data);
 }
@@ -42,12 +42,12 @@ static int state_set(struct server *server, struct store *store, const char *nod
 		     struct ml_error *error)
 {
 	struct ml_bytes leaf;
-	int r = leaf_make(server, event, &leaf, error);
+	int r = admit_leaf(server, event, &leaf, error);
 
 	if (r)
 		return r;
 	r = store_node_set_state(store, node, STORE_NODE_PENDING, to, leaf, error);
-	leaf_free(&leaf);
+	admit_leaf_free(&leaf);
 	return r;
 }
 
@@ -66,11 +66,11 @@ static int addresses_set(struct server *server, struct store *store, const char 
 	json_array_foreach(list, i, item)
 		used += (size_t)snprintf(text + used, used < sizeof(text) ? sizeof(text) - used : 0,
 					 "%s%.60s", i ? "," : "", json_string_value(item));
-	r = leaf_make(server, &event, &leaf, error);
+	r = admit_leaf(server, &event, &leaf, error);
 	if (r)
 		return r;
 	r = store_node_set_addresses(store, node, text, leaf, error);
-	leaf_free(&leaf);
+	admit_leaf_free(&leaf);
 	return r;
 }
 
@@ -100,10 +100,10 @@ static void refused(struct server *server, struct store *store, const char *node
 	if (r == -ESTALE || r == -ENOENT)
 		return;
 	if (!r)
-		r = leaf_make(server, &event, &leaf, &error);
+		r = admit_leaf(server, &event, &leaf, &error);
 	if (!r) {
 		r = store_node_remove(store, node, leaf, &error);
-		leaf_free(&leaf);
+		admit_leaf_free(&leaf);
 	}
 	if (r)
 		server_log(LOG_ERR, "join", "%s, which the signer refuses, stays in the store: %s",

@@ -28,6 +28,13 @@ int admit_join(struct server *server, struct store *store, struct signer_client 
 int admit_again(struct server *server, struct store *store, struct signer_client *signer,
 		struct ml_error *error);
 
+/*
+ * The other way: what the signer's ledger has and the store has not (admit_ledger.c). Nodes
+ * and grants come, uses and revocations are taken; nothing is given back.
+ */
+int admit_ledger(struct server *server, struct store *store, struct signer_client *signer,
+		 struct ml_error *error);
+
 /* Grants and nodes that are revoked; what the signer does not know is well. */
 int admit_revoke(struct signer_client *signer, const char *what, const char *name,
 		 struct ml_error *error);

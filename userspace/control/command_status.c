@@ -123,6 +123,19 @@ static void generation_show(struct ml_output *output, const json_t *answer)
 			until, json_is_true(part(answer, "generation", "stale")) ? ": stale" : "");
 }
 
+static void audit_show(struct ml_output *output, const json_t *answer)
+{
+	ml_output_field(output, NULL, NULL, "audit log", ML_PLAIN, "%lld entries, %lld written, %lld cosigned",
+			number(answer, "audit", "entries"), number(answer, "audit", "written"),
+			number(answer, "audit", "cosigned"));
+	if (*text(answer, "audit", "cosigner"))
+		ml_output_field(output, NULL, NULL, "cosigner", ML_PLAIN, "%s",
+				text(answer, "audit", "cosigner"));
+	if (*text(answer, "audit", "uncosigned"))
+		ml_output_field(output, NULL, NULL, "not cosigned", ML_BAD, "%s",
+				text(answer, "audit", "uncosigned"));
+}
+
 static void show(struct ml_output *output, const json_t *answer)
 {
 	bool hosted = !strcmp(text(answer, NULL, "trust"), "hosted");
@@ -139,8 +152,7 @@ static void show(struct ml_output *output, const json_t *answer)
 	ml_output_field(output, NULL, NULL, "signer", there ? ML_GOOD : ML_BAD, "%s",
 			there ? "connected" : "not there");
 	generation_show(output, answer);
-	ml_output_field(output, NULL, NULL, "audit log", ML_PLAIN, "%lld entries, %lld written",
-			number(answer, "audit", "entries"), number(answer, "audit", "written"));
+	audit_show(output, answer);
 	if (*text(answer, NULL, "stuck"))
 		ml_output_field(output, NULL, NULL, "stuck", ML_BAD, "%s", text(answer, NULL, "stuck"));
 }

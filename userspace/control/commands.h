@@ -15,8 +15,13 @@ int command_serve(int argc, char **argv);
 int command_health(int argc, char **argv);
 int command_status(int argc, char **argv);
 int command_key(int argc, char **argv);
-int command_node(int argc, char **argv);
+int command_nodes(int argc, char **argv);
 int command_policy(int argc, char **argv);
+int command_revoke(int argc, char **argv);
+int command_root(int argc, char **argv);
+int command_migrate(int argc, char **argv);
+int command_backup(int argc, char **argv);
+int command_restore(int argc, char **argv);
 
 /* What every command does with an error that ends it. Returns 2. */
 int command_failed(const struct ml_error *error);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "audit_log.h"
 #include "file.h"
 #include "strict.h"
 
@@ -119,6 +120,19 @@ static int addresses_read(const char *text, enum audit_addresses *ret, struct ml
 	return ml_error_set(error, -EBADMSG, WHAT ": \"auditAddresses\" is none of whole, network and hashed");
 }
 
+static int days_read(const json_t *json, struct config *ret, struct ml_error *error)
+{
+	int64_t days;
+	int r = ml_strict_number(json, WHAT, "auditDays", 0, 36500, &days, error);
+
+	if (!r && days && days < AUDIT_LOG_DAYS)
+		r = ml_error_set(error, -EBADMSG, WHAT ": \"auditDays\": entries are kept for %d days at least; 0: for ever",
+				 AUDIT_LOG_DAYS);
+	if (!r)
+		ret->audit_days = (int)days;
+	return r;
+}
+
 static int values_check(struct config *config, const json_t *json, const char *addresses,
 			struct ml_error *error)
 {
@@ -139,9 +153,10 @@ static int values_check(struct config *config, const json_t *json, const char *a
 
 static int config_parse(const json_t *json, struct config *ret, struct ml_error *error)
 {
-	static const char *const keys[] = { "adminSocket", "auditAddresses", "certificate",
-					    "certificateKey", "directory", "hosted", "listen",
-					    "network", "signerSocket", "store", "url" };
+	static const char *const keys[] = { "adminSocket", "auditAddresses", "auditDays",
+					    "certificate", "certificateKey", "directory", "hosted",
+					    "listen", "network", "signerSocket", "store", "syslog",
+					    "url" };
 	char addresses[16];
 	const struct text texts[] = {
 		{ "adminSocket", ret->admin_socket, sizeof(ret->admin_socket) },
@@ -152,6 +167,7 @@ static int config_parse(const json_t *json, struct config *ret, struct ml_error 
 		{ "network", ret->network, sizeof(ret->network) },
 		{ "signerSocket", ret->signer_socket, sizeof(ret->signer_socket) },
 		{ "store", ret->store, sizeof(ret->store) },
+		{ "syslog", ret->syslog, sizeof(ret->syslog) },
 		{ "url", ret->url, sizeof(ret->url) },
 	};
 	int r = ml_strict_keys(json, WHAT, keys, sizeof(keys) / sizeof(keys[0]), error);
@@ -160,26 +176,36 @@ static int config_parse(const json_t *json, struct config *ret, struct ml_error 
 		r = texts_read(json, texts, sizeof(texts) / sizeof(texts[0]), error);
 	if (!r)
 		r = listen_read(json, ret, error);
+	if (!r)
+		r = days_read(json, ret, error);
 	return r ? r : values_check(ret, json, addresses, error);
+}
+
+int config_read_text(const void *text, size_t length, struct config *ret, struct ml_error *error)
+{
+	struct config config = { .listen_count = 0 };
+	json_t *json;
+	int r = ml_strict_load(text, length, WHAT, &json, error);
+
+	if (r)
+		return r;
+	r = config_parse(json, &config, error);
+	json_decref(json);
+	if (!r)
+		*ret = config;
+	return r;
 }
 
 int config_read(const char *path, struct config *ret, struct ml_error *error)
 {
-	struct config config = { .listen_count = 0 };
-	json_t *json = NULL;
 	size_t length;
 	uint8_t *text;
 	int r = ml_file_read_guarded(path, ML_FILE_TRUSTED, MAX, &text, &length, error);
 
 	if (r)
 		return r;
-	r = ml_strict_load(text, length, WHAT, &json, error);
-	if (!r)
-		r = config_parse(json, &config, error);
-	json_decref(json);
+	r = config_read_text(text, length, ret, error);
 	free(text);
-	if (!r)
-		*ret = config;
 	return r;
 }
 
@@ -193,14 +219,15 @@ int config_write(const char *path, const struct config *config, struct ml_error 
 
 	for (size_t i = 0; listen && i < config->listen_count; i++)
 		json_array_append_new(listen, json_string(config->listen[i]));
-	json = json_pack("{s:s, s:s, s:s, s:s, s:s, s:b, s:o, s:s, s:s, s:s, s:s}",
+	json = json_pack("{s:s, s:s, s:i, s:s, s:s, s:s, s:b, s:o, s:s, s:s, s:s, s:s, s:s}",
 			 "adminSocket", config->admin_socket,
 			 "auditAddresses", address_names[config->addresses],
+			 "auditDays", config->audit_days,
 			 "certificate", config->certificate, "certificateKey", config->key,
 			 "directory", config->directory, "hosted", config->hosted,
 			 "listen", listen, "network", config->network,
 			 "signerSocket", config->signer_socket, "store", config->store,
-			 "url", config->url);
+			 "syslog", config->syslog, "url", config->url);
 	text = json ? json_dumps(json, JSON_INDENT(2) | JSON_SORT_KEYS) : NULL;
 	json_decref(json);
 	if (!text)

@@ -31,11 +31,15 @@ struct config {
 	char store[CONFIG_PATH];	/* "sqlite" (in the directory), or "postgres:…" as libpq has it */
 	char certificate[CONFIG_PATH], key[CONFIG_PATH];	/* an outside one; "": the authority's */
 	enum audit_addresses addresses;
+	int audit_days;			/* to keep entries of the audit log; 0: for ever */
+	char syslog[104];		/* a unix stream socket for a copy of it; "": none */
 	bool hosted;			/* the keys of all roles were made here */
 };
 
 /* -EBADMSG: not strict JSON with exactly its keys; or the errno of reading. */
 int config_read(const char *path, struct config *ret, struct ml_error *error);
+/* The same, of what is not in its file yet. */
+int config_read_text(const void *text, size_t length, struct config *ret, struct ml_error *error);
 /* Never overwrites: -EEXIST. */
 int config_write(const char *path, const struct config *config, struct ml_error *error);
 /* The host of a URL that ml_url_valid() takes, without brackets. */

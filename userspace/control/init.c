@@ -3,8 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
-#include <pwd.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,47 +18,8 @@
 #include "authority.h"
 #include "file.h"
 #include "keys.h"
+#include "owner.h"
 #include "store.h"
-
-/* ----------------------------------------------------------------- who makes it */
-
-/* What the server is to read belongs to its user from the first moment. */
-static int become(uid_t uid, gid_t gid, struct ml_error *error)
-{
-	if (geteuid() != 0 && getuid() != 0)
-		return 0;
-	if ((uid && (setegid(gid) || seteuid(uid))) || (!uid && (seteuid(0) || setegid(0))))
-		return ml_error_set(error, -errno, "cannot become user %u: %s", uid, strerror(errno));
-	return 0;
-}
-
-static int user_find(const char *name, uid_t *ret_uid, gid_t *ret_gid, struct ml_error *error)
-{
-	const struct passwd *found;
-
-	*ret_uid = geteuid();
-	*ret_gid = getegid();
-	if (geteuid())
-		return 0;
-	found = getpwnam(name);
-	if (!found)
-		return ml_error_set(error, -ENOENT, "there is no user '%s': run systemd-sysusers, or say who it is",
-				    name);
-	*ret_uid = found->pw_uid;
-	*ret_gid = found->pw_gid;
-	return 0;
-}
-
-static int directory_make(const char *path, uid_t uid, gid_t gid, struct ml_error *error)
-{
-	if (mkdir(path, 0700) && errno != EEXIST)
-		return ml_error_set(error, -errno, "cannot make the directory '%s': %s", path,
-				    strerror(errno));
-	if (chmod(path, 0700) || (!geteuid() && chown(path, uid, gid)))
-		return ml_error_set(error, -errno, "cannot give '%s' to user %u: %s", path, uid,
-				    strerror(errno));
-	return 0;
-}
 
 /* ------------------------------------------------------------- the server's own */
 
@@ -190,10 +149,10 @@ static int ledger_make(const struct init *init, struct ml_error *error)
 	char digest[65], key[CONFIG_PATH];
 	uid_t uid;
 	gid_t gid;
-	int r = user_find(init->signer_user, &uid, &gid, error);
+	int r = owner_find(init->signer_user, &uid, &gid, error);
 
 	if (!r)
-		r = directory_make(init->signer_directory, uid, gid, error);
+		r = owner_directory(init->signer_directory, uid, gid, error);
 	if (r)
 		return r;
 	sodium_bin2hex(digest, sizeof(digest), init->first.digest, 32);
@@ -207,16 +166,16 @@ static int parts_make(const struct init *init, struct ml_bytes envelope, struct 
 {
 	uid_t uid;
 	gid_t gid;
-	int r = user_find(init->user, &uid, &gid, error), back;
+	int r = owner_find(init->user, &uid, &gid, error), back;
 
 	if (!r)
-		r = directory_make(init->config.directory, uid, gid, error);
+		r = owner_directory(init->config.directory, uid, gid, error);
 	if (!r)
-		r = become(uid, gid, error);
+		r = owner_become(uid, gid, error);
 	if (r)
 		return r;
 	r = server_make(init, envelope, error);
-	back = become(getuid(), getgid(), error);
+	back = owner_become(getuid(), getgid(), error);
 	if (!r)
 		r = back;
 	return r || init->root ? r : ledger_make(init, error);

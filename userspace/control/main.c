@@ -19,8 +19,13 @@ static const char usage[] =
 "  health   is it well? Status 0: yes; 1: no, and why\n"
 "  status   how it is\n"
 "  key      create: a one-time key, by which a machine becomes a node\n"
-"  node     list; revoke: the end of one\n"
+"  nodes    every node\n"
 "  policy   publish: sign a policy, and hand it to the server\n"
+"  revoke   a node, or a one-time key\n"
+"  root     renew: the next root document; new keys of roles, another epoch\n"
+"  backup   all that this server needs on another machine, in one sealed file\n"
+"  restore  a server of such a file\n"
+"  migrate  the store, behind an upgrade\n"
 "\n"
 "  --version\n"
 "  -h, --help       of a command too\n";
@@ -29,8 +34,10 @@ static const struct command {
 	const char *name;
 	int (*run)(int argc, char **argv);
 } commands[] = {
-	{ "health", command_health }, { "init", command_init }, { "key", command_key },
-	{ "node", command_node }, { "policy", command_policy }, { "serve", command_serve }, { "status", command_status },
+	{ "backup", command_backup }, { "health", command_health }, { "init", command_init },
+	{ "key", command_key }, { "migrate", command_migrate }, { "nodes", command_nodes },
+	{ "policy", command_policy }, { "restore", command_restore }, { "revoke", command_revoke },
+	{ "root", command_root }, { "serve", command_serve }, { "status", command_status },
 };
 
 int command_failed(const struct ml_error *error)

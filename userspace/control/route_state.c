@@ -62,12 +62,16 @@ static json_t *signer_json(struct call *call)
 
 static json_t *audit_json(struct call *call)
 {
+	struct cosigned_said said;
 	uint64_t size, sequenced;
 
 	if (store_audit_size(call->store, &size, &sequenced, NULL))
 		return json_null();
-	return json_pack("{s:I, s:I}", "entries", (json_int_t)size, "written",
-			 (json_int_t)sequenced);
+	server_cosigned(call->server, &said);
+	return json_pack("{s:I, s:I, s:s, s:I, s:s, s:I}", "cosigned", (json_int_t)said.size,
+			 "cosignedAt", (json_int_t)said.time, "cosigner", said.key,
+			 "entries", (json_int_t)size, "uncosigned", said.why,
+			 "written", (json_int_t)sequenced);
 }
 
 static void status(struct call *call)

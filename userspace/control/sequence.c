@@ -15,8 +15,10 @@
 
 #include "audit_log.h"
 #include "config.h"
+#include "cosign.h"
 #include "server.h"
 #include "server_private.h"
+#include "upkeep.h"
 
 #define BATCH	256	/* leaves of one call: bounded memory */
 #define LOOK	1000	/* milliseconds: without being woken too */
@@ -28,6 +30,9 @@ struct sequence {
 	struct ml_note_key name;
 	struct ml_secret_key *key;
 	struct audit_log *log;
+	struct cosigning *cosigning;
+	struct upkeep *upkeep;
+	char directory[CONFIG_PATH];
 	uint64_t term, sequenced;
 	bool office;			/* this process is the one */
 	bool stuck;			/* and cannot write */
@@ -77,6 +82,8 @@ static int batch_write(struct sequence *sequence, struct ml_error *error)
 	r = audit_sequence(sequence->log, sequence->sequenced, batch.leaves, batch.count, error);
 	if (!r)
 		r = store_sequencer_advance(sequence->store, sequence->term, next, error);
+	for (size_t i = 0; !r && i < batch.count; i++)
+		upkeep_written(sequence->upkeep, sequence->sequenced + i, batch.leaves[i]);
 	if (!r)
 		sequence->sequenced = next;
 	r = r ? r : batch.count == BATCH;
@@ -87,12 +94,12 @@ static int batch_write(struct sequence *sequence, struct ml_error *error)
 /* The store has what the log lacks, and the log nothing that the store has not. */
 static int office_take(struct sequence *sequence, struct ml_error *error)
 {
-	char directory[CONFIG_PATH];
+	const char *directory = sequence->directory;
 	int r = store_sequencer_take(sequence->store, &sequence->term, &sequence->sequenced, error);
 
 	if (r)
 		return r;
-	config_path(server_config(sequence->server), "audit", directory);
+	config_path(server_config(sequence->server), "audit", sequence->directory);
 	r = audit_log_open(directory, &sequence->name, sequence->key, &sequence->log, NULL, error);
 	if (r)
 		return r;
@@ -151,6 +158,10 @@ static void *sequence_main(void *arg)
 		error.text[0] = '\0';
 		stuck_set(sequence, look(sequence, &error), &error);
 		server_tick(sequence->server, sequence->store);
+		if (sequence->office && !sequence->stuck) {
+			cosigning_tick(sequence->cosigning, sequence->log, sequence->directory);
+			upkeep_tick(sequence->upkeep, sequence->log, sequence->directory);
+		}
 		watch_wait(sequence);
 	}
 	error.text[0] = '\0';
@@ -185,6 +196,10 @@ static int sequence_open(struct sequence *sequence, struct ml_error *error)
 		r = store_open(&where, config->network, &sequence->store, error);
 	if (!r)
 		r = store_watch_open(&where, &sequence->watch, error);
+	if (!r)
+		r = cosigning_new(sequence->server, &sequence->name, &sequence->cosigning, error);
+	if (!r)
+		r = upkeep_new(sequence->server, sequence->store, &sequence->upkeep, error);
 	if (r)
 		return r;
 	r = look(sequence, error);
@@ -220,6 +235,8 @@ void sequence_stop(struct sequence *sequence)
 	atomic_store(&sequence->stop, true);
 	if (sequence->running)
 		pthread_join(sequence->thread, NULL);
+	upkeep_free(sequence->upkeep);
+	cosigning_free(sequence->cosigning);
 	audit_log_close(sequence->log);
 	store_watch_close(sequence->watch);
 	store_close(sequence->store);

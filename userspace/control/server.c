@@ -155,6 +155,20 @@ void server_signer(struct server *server, struct signer_said *ret)
 	pthread_mutex_unlock(&server->lock);
 }
 
+void server_set_cosigned(struct server *server, const struct cosigned_said *said)
+{
+	pthread_mutex_lock(&server->lock);
+	server->cosigned = *said;
+	pthread_mutex_unlock(&server->lock);
+}
+
+void server_cosigned(struct server *server, struct cosigned_said *ret)
+{
+	pthread_mutex_lock(&server->lock);
+	*ret = server->cosigned;
+	pthread_mutex_unlock(&server->lock);
+}
+
 /* -------------------------------------------------------------------- waking */
 
 void server_wake(struct server *server, const char *node)

@@ -3,6 +3,7 @@
 #ifndef MERLON_CONTROL_SERVER_PRIVATE_H
 #define MERLON_CONTROL_SERVER_PRIVATE_H
 
+#include "cosign.h"
 #include "server.h"
 
 struct distribution;
@@ -17,6 +18,10 @@ void server_set_root(struct server *server, const struct ml_root *root);
 void server_set_distribution(struct server *server, struct distribution *distribution);
 /* What the signer said of itself; @key_id NULL: it is not there. */
 void server_set_signer(struct server *server, const char *key_id, const char *waiting);
+
+/* What became of cosigning the audit log. */
+void server_set_cosigned(struct server *server, const struct cosigned_said *said);
+void server_cosigned(struct server *server, struct cosigned_said *ret);
 
 /* Counted; give it back by server_put_distribution(). NULL: none yet. @previous: the one before */
 struct distribution *server_get_distribution(struct server *server, bool previous);

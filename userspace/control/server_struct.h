@@ -41,6 +41,7 @@ struct server {
 	struct ml_root root;
 	struct distribution *distribution, *previous;
 	struct signer_said signer;
+	struct cosigned_said cosigned;
 	char stuck[512];
 	struct audit_failures *failures;
 	char wakes[SERVER_WAKES][ML_NAME_MAX + 1];

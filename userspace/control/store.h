@@ -111,7 +111,7 @@ int store_watch_fd(const struct store_watch *watch);
 int store_watch_read(struct store_watch *watch, bool *ret_changed, struct ml_error *error);
 void store_watch_close(struct store_watch *watch);
 
-/* ---- audit log (store_audit.c): leaves have no gaps, from 0 */
+/* ---- audit log (store_audit.c): leaves have no gaps, from 0, or from what was forgotten */
 
 typedef int (*store_leaf_fn)(void *arg, uint64_t index, struct ml_bytes leaf);
 
@@ -121,6 +121,11 @@ int store_audit_append(struct store *store, struct ml_bytes leaf, uint64_t *ret_
 /* At most @count from @from on, ascending. What @each returns, if not 0, ends it. */
 int store_audit_read(struct store *store, uint64_t from, uint64_t count, store_leaf_fn each,
 		     void *arg, struct ml_error *error);
+/*
+ * Forgets the leaves below @minimum: a multiple of 256, and all in tiles (-EINVAL). The log
+ * has told of it, and has their hashes.
+ */
+int store_audit_forget(struct store *store, uint64_t minimum, struct ml_error *error);
 /* How many leaves, and how many of them are in tiles. */
 int store_audit_size(struct store *store, uint64_t *ret_size, uint64_t *ret_sequenced,
 		     struct ml_error *error);
@@ -212,6 +217,10 @@ int store_grant_each(struct store *store, store_grant_fn each, void *arg,
 /* -ENOENT; -EALREADY. Nodes that it let in stay. */
 int store_grant_revoke(struct store *store, const char *id, struct ml_bytes leaf,
 		       struct ml_error *error);
+
+/* As many uses as @left, where there are more: never back. */
+int store_grant_settle(struct store *store, const char *id, uint64_t left,
+		       struct ml_bytes leaf, struct ml_error *error);
 
 struct store_answer {
 	bool repeated;			/* this very request was answered before, so */

@@ -57,6 +57,24 @@ int store_audit_read(struct store *store, uint64_t from, uint64_t count, store_l
 			  CELLS(cell_int(from), cell_int(count)), leaf_row, &reader, error);
 }
 
+static int forget(struct store *store, void *arg, struct ml_error *error)
+{
+	const uint64_t *minimum = arg;
+
+	return store_do(store, STATEMENT_AUDIT_FORGET, CELLS(cell_int(*minimum)), NULL, error);
+}
+
+int store_audit_forget(struct store *store, uint64_t minimum, struct ml_error *error)
+{
+	uint64_t size, sequenced;
+	int r = store_audit_size(store, &size, &sequenced, error);
+
+	if (!r && (minimum % 256 || minimum > sequenced))
+		r = ml_error_set(error, -EINVAL, "store: audit entries before %llu cannot be forgotten: %llu are in tiles",
+				 (unsigned long long)minimum, (unsigned long long)sequenced);
+	return r ? r : store_transact(store, STORE_WRITE, forget, &minimum, error);
+}
+
 int store_audit_size(struct store *store, uint64_t *ret_size, uint64_t *ret_sequenced,
 		     struct ml_error *error)
 {

@@ -30,6 +30,7 @@ static int no_grant(struct ml_error *error)
 struct change {
 	const struct store_grant *grant;
 	const char *id;
+	uint64_t left;
 	struct ml_bytes leaf;
 };
 
@@ -134,6 +135,28 @@ int store_grant_revoke(struct store *store, const char *id, struct ml_bytes leaf
 
 	r = store_leaf_check(leaf, error);
 	return r ? r : store_transact(store, STORE_WRITE, grant_revoke, &change, error);
+}
+
+static int grant_settle(struct store *store, void *arg, struct ml_error *error)
+{
+	const struct change *change = arg;
+	uint64_t rows = 0;
+	int r = store_do(store, STATEMENT_GRANT_SETTLE,
+			 CELLS(cell_int(change->left), cell_text(change->id)), &rows, error);
+
+	return r || !rows ? r : store_leaf_add(store, change->leaf, NULL, error);
+}
+
+int store_grant_settle(struct store *store, const char *id, uint64_t left,
+		       struct ml_bytes leaf, struct ml_error *error)
+{
+	struct change change = { .id = id, .left = left, .leaf = leaf };
+	int r;
+
+	if (left > INT64_MAX)
+		return ml_error_set(error, -EINVAL, "a grant with too many uses");
+	r = store_leaf_check(leaf, error);
+	return r ? r : store_transact(store, STORE_WRITE, grant_settle, &change, error);
 }
 
 /* ------------------------------------------------------------------ consume */

@@ -90,6 +90,7 @@ struct parse {
 	struct store_file file;
 	struct store_header header;
 	size_t table;		/* how many have begun */
+	uint64_t first;		/* leaf of the log that was not forgotten */
 	bool end;
 	table_row_fn row;	/* may be NULL */
 	void *arg;
@@ -104,8 +105,11 @@ static int parse_row(struct parse *parse, struct ml_bytes content, struct ml_err
 	r = store_file_row(content, store_statements[table->dump].columns, cells, error);
 	if (r)
 		return r;
-	/* The log has no gaps, and as many entries as the header says. */
-	if (parse->table == 1 && cells[0].number != (int64_t)parse->header.backup.rows)
+	/* The log has no gaps, and ends where the header says. */
+	if (parse->table == 1 && !parse->header.backup.rows)
+		parse->first = (uint64_t)cells[0].number;
+	if (parse->table == 1 &&
+	    cells[0].number != (int64_t)(parse->first + parse->header.backup.rows))
 		return malformed(error);
 	parse->header.backup.rows++;
 	return parse->row ? parse->row(parse->arg, table, cells, error) : 0;
@@ -115,8 +119,9 @@ static int parse_table(struct parse *parse, struct ml_bytes content, struct ml_e
 {
 	const char *name;
 
-	if (parse->table == 1 &&
-	    parse->header.backup.rows != parse->header.backup.audit_size)
+	if (parse->table == 1 && (parse->first % 256 || parse->first > (uint64_t)parse->header.sequenced ||
+				  parse->first + parse->header.backup.rows !=
+				  parse->header.backup.audit_size))
 		return malformed(error);
 	if (parse->table == STORE_TABLES)
 		return malformed(error);

@@ -30,6 +30,8 @@ STATEMENT(AUDIT_ADD, "ib", "i",
 STATEMENT(AUDIT_EACH, "ii", "ib",
 	  "SELECT position, leaf FROM audit_leaves WHERE position >= $1 "
 	  "ORDER BY position LIMIT $2")
+STATEMENT(AUDIT_FORGET, "i", "i",
+	  "DELETE FROM audit_leaves WHERE position < $1 RETURNING position")
 STATEMENT(SEQUENCER_TAKE, "", "ii",
 	  "UPDATE network SET sequencer_term = sequencer_term + 1 WHERE id = 1 "
 	  "RETURNING sequencer_term, audit_sequenced")
@@ -64,6 +66,8 @@ STATEMENT(GRANT_EACH, "", "tbiiiii",
 	  "SELECT id, envelope, uses, expires, revoked, added, refusals FROM grants ORDER BY id")
 STATEMENT(GRANT_REVOKE, "t", "t",
 	  "UPDATE grants SET revoked = 1 WHERE id = $1 AND revoked = 0 RETURNING id")
+STATEMENT(GRANT_SETTLE, "it", "i",
+	  "UPDATE grants SET uses = $1 WHERE id = $2 AND uses > $1 RETURNING uses")
 STATEMENT(GRANT_CONSUME, "ti", "i",
 	  "UPDATE grants SET uses = uses - 1 WHERE id = $1 AND uses > 0 AND expires > $2 "
 	  "AND revoked = 0 RETURNING uses")

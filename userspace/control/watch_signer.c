@@ -218,12 +218,35 @@ static int generation_take(struct watch *watch, const json_t *answer, struct ml_
 
 /* ------------------------------------------------------------------ the signer */
 
+/* A signer that has forgotten what it signed would sign its serials twice. */
+static int ledger_judge(struct watch *watch, const json_t *status, struct ml_error *error)
+{
+	struct store_generation last;
+	int64_t epoch, serial;
+	int r = store_generation_last(watch->store, &last, error);
+
+	if (r)
+		return r == -ENOENT ? 0 : r;
+	r = ml_strict_number(status, WHAT, "epoch", 0, INT64_MAX, &epoch, error);
+	if (!r)
+		r = ml_strict_number(status, WHAT, "serial", 0, INT64_MAX, &serial, error);
+	if (!r && ((uint64_t)epoch < last.epoch ||
+		   ((uint64_t)epoch == last.epoch && (uint64_t)serial < last.serial)))
+		r = ml_error_set(error, -EUCLEAN, "the signer's ledger ends at generation %lld.%lld, and %llu.%llu was handed out: it was put back from an old copy; restore a newer one, or raise the root's epoch (docs/operations.md)",
+				 (long long)epoch, (long long)serial,
+				 (unsigned long long)last.epoch, (unsigned long long)last.serial);
+	store_free(last.memory);
+	return r;
+}
+
 static int greet(struct watch *watch, struct ml_error *error)
 {
 	const char *key, *waiting;
 	json_t *answer;
 	int r = admit_again(watch->server, watch->store, watch->signer, error);
 
+	if (!r)
+		r = admit_ledger(watch->server, watch->store, watch->signer, error);
 	if (r)
 		return r;
 	r = signer_client_ask(watch->signer, json_pack("{s:s}", "request", "status"),
@@ -234,6 +257,8 @@ static int greet(struct watch *watch, struct ml_error *error)
 	r = ml_strict_string(answer, WHAT, "key", &key, error);
 	if (!r)
 		r = ml_strict_string(answer, WHAT, "waiting", &waiting, error);
+	if (!r)
+		r = ledger_judge(watch, answer, error);
 	if (!r)
 		server_set_signer(watch->server, key, waiting);
 	json_decref(answer);

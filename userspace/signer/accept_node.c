@@ -89,7 +89,7 @@ static int join_take(struct signer *signer, struct ml_bytes envelope, const stru
 	header = json_pack("{s:o, s:I}", "addresses", addresses_json(addresses, count), "time",
 			   (json_int_t)now);
 	r = signer_record(signer, LEDGER_JOIN, header, envelope, error);
-	if (!r && apply_join(signer, join, grant, addresses, count))
+	if (!r && apply_join(signer, join, envelope, grant, addresses, count))
 		r = ml_error_set(error, -EIO, "out of memory behind the ledger");
 	return r;
 }

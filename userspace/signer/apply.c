@@ -88,16 +88,21 @@ static void remember_last(struct signer *signer, const struct ml_prefix *address
 	*(address->length == 32 ? &signer->last_ipv4 : &signer->last_ipv6) = *address;
 }
 
-int apply_join(struct signer *signer, const struct ml_join *join, size_t grant,
-	       const struct ml_prefix *addresses, size_t count)
+int apply_join(struct signer *signer, const struct ml_join *join, struct ml_bytes envelope,
+	       size_t grant, const struct ml_prefix *addresses, size_t count)
 {
 	struct signer_node *nodes = room_for(signer->nodes, signer->node_count,
 					     &signer->node_room, sizeof(*nodes));
 	struct signer_node node = { .grant = grant, .identity = join->identity };
+	uint8_t *copy = bytes_copy(envelope);
 
-	if (!nodes)
+	if (nodes)
+		signer->nodes = nodes;
+	if (!nodes || !copy) {
+		free(copy);
 		return -ENOMEM;
-	signer->nodes = nodes;
+	}
+	node.envelope = (struct ml_bytes){ copy, envelope.length };
 	memcpy(node.name, join->name, sizeof(node.name));
 	memcpy(node.wireguard, join->wireguard, sizeof(node.wireguard));
 	memcpy(node.join, join->digest, sizeof(node.join));

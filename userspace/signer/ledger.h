@@ -37,7 +37,7 @@ enum ledger_type {
 	LEDGER_JOIN,		/* {"addresses","time"}; the envelope */
 	LEDGER_REVOKE,		/* {"grant","node","time"}: one of them is ""; no body */
 	LEDGER_GENERATION,	/* {"time"}; the statement's envelope */
-	LEDGER_CHECKPOINT,	/* reserved: cosigned checkpoints of the audit log */
+	LEDGER_CHECKPOINT,	/* {"key","time"}; the audit log's checkpoint that was cosigned; key "": forgotten */
 	__LEDGER_MAX,
 };
 

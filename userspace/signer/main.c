@@ -39,6 +39,7 @@ static const char usage[] =
 "      --user NAME           who the signer is, when root starts it (" USER ")\n"
 "      --server-user NAME    who may ask (" SERVER_USER ")\n"
 "  -n, --check               read the ledger, say what is in it, end\n"
+"      --forget-log          the server's audit log is lost: cosign the next one, and end\n"
 "      --version\n"
 "  -h, --help\n"
 "\n"
@@ -47,12 +48,12 @@ static const char usage[] =
 struct options {
 	const char *network, *root_digest, *key, *state_dir, *socket, *user, *server_user;
 	int passphrase_fd;
-	bool check;
+	bool check, forget;
 };
 
 enum {
 	OPT_NETWORK = 256, OPT_ROOT, OPT_KEY, OPT_PASSPHRASE, OPT_STATE, OPT_SOCKET, OPT_USER,
-	OPT_SERVER, OPT_VERSION,
+	OPT_SERVER, OPT_FORGET, OPT_VERSION,
 };
 
 static const struct option options[] = {
@@ -65,6 +66,7 @@ static const struct option options[] = {
 	{ "user", required_argument, NULL, OPT_USER },
 	{ "server-user", required_argument, NULL, OPT_SERVER },
 	{ "check", no_argument, NULL, 'n' },
+	{ "forget-log", no_argument, NULL, OPT_FORGET },
 	{ "version", no_argument, NULL, OPT_VERSION },
 	{ "help", no_argument, NULL, 'h' },
 	{ NULL, 0, NULL, 0 },
@@ -100,6 +102,7 @@ static void take_option(struct options *to, int option)
 	case OPT_USER: to->user = optarg; break;
 	case OPT_SERVER: to->server_user = optarg; break;
 	case 'n': to->check = true; break;
+	case OPT_FORGET: to->check = to->forget = true; break;
 	case 'h': tell(usage);
 	case OPT_VERSION: tell("merlon-signer " MERLON_VERSION "\n");
 	default: refuse("try 'merlon-signer --help'");
@@ -245,12 +248,20 @@ static void ready(void)
 
 static void check(const struct signer *signer)
 {
+	struct ml_note_key cosigner;
+	char text[ML_NOTE_KEY_TEXT];
+
 	printf("network %s, %llu records, root %llu, policy %llu, %zu nodes, generation %llu.%llu\n",
 	       signer->network, (unsigned long long)signer->ledger.records,
 	       (unsigned long long)(signer->has_root ? signer->root.version : 0),
 	       (unsigned long long)(signer->has_policy ? signer->policy.version : 0),
 	       signer->active, (unsigned long long)signer->statement.epoch,
 	       (unsigned long long)signer->statement.serial);
+	if (!cosign_key(signer, &cosigner, NULL)) {
+		ml_note_key_format(&cosigner, text);
+		printf("cosigner %s, %llu audit entries\n", text,
+		       (unsigned long long)signer->seen.size);
+	}
 }
 
 int main(int argc, char **argv)
@@ -277,6 +288,8 @@ int main(int argc, char **argv)
 		listener = socket_listen(given.socket);
 	confine(directory, self.pw_uid, self.pw_gid);
 	signer = ledger_read(&given, directory, key);
+	if (given.forget && cosign_forget(signer, &error))
+		refuse("%s", error.text);
 	if (given.check)
 		check(signer);
 	else

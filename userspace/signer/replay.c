@@ -163,7 +163,7 @@ static int replay_join(struct signer *signer, const json_t *header, struct ml_by
 		r = addresses_parse(signer, header, time, addresses, &count, error);
 	if (!r)
 		r = judge_join(signer, body, time, &join, &grant, error);
-	return r ? r : apply_join(signer, &join, grant, addresses, count);
+	return r ? r : apply_join(signer, &join, body, grant, addresses, count);
 }
 
 static int replay_revoke(struct signer *signer, const json_t *header, struct ml_error *error)
@@ -238,6 +238,41 @@ static int replay_generation(struct signer *signer, const json_t *header, struct
 	return r ? r : apply_statement(signer, &statement, body);
 }
 
+/* ------------------------------------------------------------- audit log */
+
+/* That each extends the one before was proved when it came; the chain says that it did. */
+static int replay_checkpoint(struct signer *signer, const json_t *header, struct ml_bytes body,
+			     struct ml_error *error)
+{
+	static const char *const keys[] = { "key", "time" };
+	struct ml_checkpoint checkpoint;
+	struct ml_note_key log;
+	const char *key;
+	int64_t time;
+	int r;
+
+	r = ml_strict_keys(header, WHAT, keys, 2, error);
+	if (!r)
+		r = header_time(header, &time, error);
+	if (!r)
+		r = ml_strict_string(header, WHAT, "key", &key, error);
+	if (r)
+		return r;
+	if (!*key) {
+		signer->has_log = false;
+		signer->seen = (struct ml_cosigned){ .time = signer->seen.time };
+		return 0;
+	}
+	r = ml_note_key_parse(key, &log, error);
+	if (!r)
+		r = ml_checkpoint_open(body, &log, &checkpoint, NULL, error);
+	if (!r && signer->has_log && checkpoint.size < signer->seen.size)
+		r = ml_error_set(error, -EBADMSG, WHAT ": the audit log becomes shorter");
+	if (!r)
+		apply_checkpoint(signer, &log, &checkpoint, time);
+	return r;
+}
+
 /* ------------------------------------------------------------------ whole */
 
 static int replay_typed(struct signer *signer, const struct ledger_record *record,
@@ -261,6 +296,7 @@ static int replay_typed(struct signer *signer, const struct ledger_record *recor
 	case LEDGER_GENERATION:
 		return replay_generation(signer, header, record->body, error);
 	case LEDGER_CHECKPOINT:
+		return replay_checkpoint(signer, header, record->body, error);
 	case __LEDGER_MAX:
 		break;
 	}

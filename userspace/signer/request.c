@@ -7,19 +7,13 @@
 
 #include <sodium.h>
 
+#include "request_private.h"
 #include "strict.h"
 
-#define WHAT "request"
+#define WHAT REQUEST_WHAT
 
-struct asking {
-	struct signer *signer;
-	const json_t *header;
-	struct ml_bytes blob;
-	struct answer *answer;
-};
-
-static int keys_check(const struct asking *asking, const char *const *keys, size_t count,
-		      bool blob, struct ml_error *error)
+int request_keys(const struct asking *asking, const char *const *keys, size_t count, bool blob,
+		 struct ml_error *error)
 {
 	if (!blob && asking->blob.length)
 		return ml_error_set(error, -EBADMSG, WHAT ": this one has no blob");
@@ -42,7 +36,7 @@ static int ask_submit(const struct asking *asking, struct ml_error *error)
 	const char *kind;
 	int r;
 
-	r = keys_check(asking, keys, 2, true, error);
+	r = request_keys(asking, keys, 2, true, error);
 	if (!r)
 		r = ml_strict_string(asking->header, WHAT, "kind", &kind, error);
 	if (r)
@@ -63,7 +57,7 @@ static int ask_revoke(const struct asking *asking, struct ml_error *error)
 	const char *text;
 	int r;
 
-	r = keys_check(asking, node ? of_node : of_grant, 2, false, error);
+	r = request_keys(asking, node ? of_node : of_grant, 2, false, error);
 	if (!r)
 		r = ml_strict_string(asking->header, WHAT, node ? "node" : "grant", &text, error);
 	if (r)
@@ -139,7 +133,7 @@ static int ask_generation(const struct asking *asking, struct ml_error *error)
 	int64_t since = 0;
 	int r;
 
-	r = keys_check(asking, keys, 3, false, error);
+	r = request_keys(asking, keys, 3, false, error);
 	if (!r)
 		r = ml_strict_number(asking->header, WHAT, "since", 0, INT64_MAX, &since, error);
 	if (!r && !json_is_boolean(wait))
@@ -189,7 +183,7 @@ static int ask_blocks(const struct asking *asking, struct ml_error *error)
 	size_t i;
 	int r;
 
-	r = keys_check(asking, keys, 2, false, error);
+	r = request_keys(asking, keys, 2, false, error);
 	if (!r)
 		r = ml_strict_array(asking->header, WHAT, "digests", &digests, error);
 	if (r)
@@ -219,9 +213,10 @@ static json_t *status_json(const struct signer *signer)
 	if (issue_ready(signer, &waiting) == 0)
 		waiting.text[0] = '\0';
 	return json_pack(
-		"{s:i, s:I, s:I, s:I, s:I, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s}",
+		"{s:i, s:I, s:I, s:I, s:I, s:I, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s}",
 		"active", (int)signer->active,
 		"blockBytes", (json_int_t)ml_blocks_bytes(signer->blocks),
+		"cosigned", (json_int_t)signer->seen.size,
 		"epoch", (json_int_t)signer->statement.epoch,
 		"expires", (json_int_t)signer->statement.expires,
 		"issued", (json_int_t)signer->statement.issued,
@@ -241,7 +236,7 @@ static int ask_status(const struct asking *asking, struct ml_error *error)
 	static const char *const keys[] = { "request" };
 	int r;
 
-	r = keys_check(asking, keys, 1, false, error);
+	r = request_keys(asking, keys, 1, false, error);
 	if (r)
 		return r;
 	asking->answer->header = status_json(asking->signer);
@@ -256,8 +251,10 @@ static int ask(const struct asking *asking, struct ml_error *error)
 		const char *name;
 		int (*ask)(const struct asking *asking, struct ml_error *error);
 	} requests[] = {
-		{ "blocks", ask_blocks }, { "generation", ask_generation },
-		{ "revoke", ask_revoke }, { "status", ask_status }, { "submit", ask_submit },
+		{ "blocks", ask_blocks }, { "cosign", request_cosign },
+		{ "generation", ask_generation },
+		{ "ledger", request_ledger }, { "revoke", ask_revoke },
+		{ "status", ask_status }, { "submit", ask_submit },
 	};
 	const char *name;
 	int r;
@@ -268,7 +265,7 @@ static int ask(const struct asking *asking, struct ml_error *error)
 	for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++)
 		if (!strcmp(requests[i].name, name))
 			return requests[i].ask(asking, error);
-	return ml_error_set(error, -EBADMSG, WHAT ": \"%.32s\" is none of blocks, generation, revoke, status and submit",
+	return ml_error_set(error, -EBADMSG, WHAT ": \"%.32s\" is none of blocks, cosign, generation, ledger, revoke, status and submit",
 			    name);
 }
 

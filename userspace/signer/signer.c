@@ -120,6 +120,8 @@ void signer_close(struct signer *signer)
 	ml_policy_document_clean(&signer->policy);
 	for (size_t i = 0; i < signer->grant_count; i++)
 		free((void *)signer->grants[i].envelope.data);
+	for (size_t i = 0; i < signer->node_count; i++)
+		free((void *)signer->nodes[i].envelope.data);
 	free((void *)signer->envelope.data);
 	free(signer->grants);
 	free(signer->nodes);

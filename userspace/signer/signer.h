@@ -14,6 +14,7 @@
 
 #include <jansson.h>
 
+#include "checkpoint.h"
 #include "generate.h"
 #include "grant.h"
 #include "keys.h"
@@ -43,6 +44,7 @@ struct signer_node {
 	size_t address_count;
 	uint64_t counter;		/* of its last rotation; 0: none */
 	uint8_t join[32], rotation[32];	/* digests of what was accepted last */
+	struct ml_bytes envelope;	/* of the join, owned: for a server that has lost it */
 	bool revoked;
 	int64_t kept_until;		/* revoked: nobody gets its addresses before */
 };
@@ -71,6 +73,10 @@ struct signer {
 	struct ml_statement statement;	/* the newest */
 	struct ml_bytes envelope;	/* its, owned */
 	int64_t latest_expires;		/* of all statements */
+
+	bool has_log;			/* the server's audit log is known */
+	struct ml_note_key log;
+	struct ml_cosigned seen;	/* of it; all zero before */
 
 	int64_t floor, floor_boot;	/* latest `issued`; CLOCK_BOOTTIME when it was set */
 	bool changed;			/* something is not in a generation yet */
@@ -133,6 +139,15 @@ int accept_rotation(struct signer *signer, struct ml_bytes envelope, json_t **re
 int accept_revoke(struct signer *signer, const char *node, const char *grant, json_t **ret,
 		  struct ml_error *error);
 
+/* ---- cosign.c: the server's audit log */
+
+/* What verifies its cosignatures: merlon audit verify --cosigner. */
+int cosign_key(const struct signer *signer, struct ml_note_key *ret, struct ml_error *error);
+/* The log is lost for good: the next one that is brought is taken, whatever it says. */
+int cosign_forget(struct signer *signer, struct ml_error *error);
+void apply_checkpoint(struct signer *signer, const struct ml_note_key *log,
+		      const struct ml_checkpoint *checkpoint, int64_t time);
+
 /* ---- the same, from the ledger: judged at the time when they were accepted */
 int replay_record(void *signer, const struct ledger_record *record, struct ml_error *error);
 
@@ -162,8 +177,9 @@ int apply_root(struct signer *signer, const struct ml_root *root);
 /* @document is given away. */
 int apply_policy(struct signer *signer, struct ml_policy_document *document);
 int apply_grant(struct signer *signer, const struct ml_grant *grant, struct ml_bytes envelope);
-int apply_join(struct signer *signer, const struct ml_join *join, size_t grant,
-	       const struct ml_prefix *addresses, size_t count);
+/* @addresses: one or two, as @join was given them */
+int apply_join(struct signer *signer, const struct ml_join *join, struct ml_bytes envelope,
+	       size_t grant, const struct ml_prefix *addresses, size_t count);
 void apply_rotation(struct signer *signer, struct signer_node *node,
 		    const struct ml_rotation *rotation);
 void apply_revoke_node(struct signer *signer, struct signer_node *node);

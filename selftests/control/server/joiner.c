@@ -35,6 +35,7 @@
 
 #include "bundle.h"
 #include "date.h"
+#include "enrolment.h"
 #include "file.h"
 #include "join.h"
 #include "key_string.h"
@@ -227,22 +228,29 @@ static char *file_read(const char *directory, const char *name)
 
 /* -------------------------------------------------------------------- joining */
 
-static char *root_get(CURL *curl, const char *url, struct ml_root *ret)
+/* The last root, by the chain from the one with @digest; its envelope is returned. */
+static char *root_follow(CURL *curl, const char *url, const uint8_t *digest, struct ml_root *ret)
 {
-	struct ml_bytes envelope;
+	struct ml_roots roots;
 	struct reply reply;
-	json_t *json, *list;
+	json_t *json;
+	size_t last;
 	char *text;
 
 	ask(curl, url, "/v1/roots?after=0", NULL, &reply);
 	json = json_of(&reply, "roots");
-	list = json_object_get(json, "roots");
-	text = ml_strict_dump(json_array_get(list, 0), &envelope.length);
-	envelope.data = (uint8_t *)text;
-	need(!ml_root_first(envelope, key_string->root_digest, ret, &failure), "root");
+	need(!ml_roots_parse(json, &roots, &failure), "roots");
+	need(!ml_roots_pinned(&roots, digest, ret, &last, &failure), "root");
+	text = strndup((const char *)roots.envelopes[last].data, roots.envelopes[last].length);
+	ml_roots_free(&roots);
 	json_decref(json);
 	free(reply.body);
 	return text;
+}
+
+static char *root_get(CURL *curl, const char *url, struct ml_root *ret)
+{
+	return root_follow(curl, url, key_string->root_digest, ret);
 }
 
 static void challenge_get(CURL *curl, const char *url, const struct ml_root *root,
@@ -543,15 +551,16 @@ static void block_add(FILE *to, uint32_t type, CURL *curl, const char *url, cons
 	free(reply.body);
 }
 
-static void bundle_verify(const char *directory, const char *data, size_t length)
+static void bundle_verify(CURL *curl, const char *directory, const char *data, size_t length)
 {
-	char *text = file_read(directory, "root.json");
+	char *text = file_read(directory, "root.json"), *url = file_read(directory, "url");
 	struct ml_trust trust = { .key_count = 1 };
 	struct ml_bundle bundle;
-	struct ml_root root;
+	struct ml_root known, root;
 
-	need(!ml_root_peek((struct ml_bytes){ (uint8_t *)text, strlen(text) }, &root, &failure),
+	need(!ml_root_peek((struct ml_bytes){ (uint8_t *)text, strlen(text) }, &known, &failure),
 	     "root");
+	root_follow(curl, url, known.digest, &root);
 	strcpy(trust.network, root.network);
 	trust.keys[0] = root.roles[ML_ROLE_SIGNING].keys[0];
 	need(!ml_bundle_verify((struct ml_bytes){ (const uint8_t *)data, length }, &trust, &bundle,
@@ -579,7 +588,7 @@ static int run_fetch(int argc, char **argv)
 	block_add(to, 4, curl, url, json, "image");
 	block_add(to, 5, curl, url, json, "rules");
 	fclose(to);
-	bundle_verify(argv[1], data, length);
+	bundle_verify(curl, argv[1], data, length);
 	return 0;
 }
 
