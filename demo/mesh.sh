@@ -83,6 +83,19 @@ publish() {
 	say "$(<"$work/publish.out")"
 }
 
+backup() {
+	control backup --passphrase-fd 3 "$work/server.backup" >"$work/backup.out" 2>&1 \
+		3<<<"$passphrase" || die "$(<"$work/backup.out")"
+}
+
+restore() {
+	control restore --user daemon --force --passphrase-fd 3 "$work/server.backup" \
+		>"$work/restore.out" 2>&1 3<<<"$passphrase" || die "$(<"$work/restore.out")"
+	while IFS= read -r line; do
+		say "$line"
+	done <"$work/restore.out"
+}
+
 # Whoever has taken the server over has its store: every row, as he likes.
 attack_store() {
 	sqlite3 "$work/server/store.db" <<-'END'
@@ -141,6 +154,13 @@ peer_of() { in_ns "$1" wg show wg0 allowed-ips | grep -F "$(key_of "$2")" || tru
 generation() { in_ns "$1" merlon status --json | jq -r '"\(.generation.epoch).\(.generation.serial)"'; }
 # shellcheck disable=SC2154 # of the scene
 newer_generation() { [ "$(generation web1)" != "$before" ]; }
+expect_no_peer() { # who could have brought it back
+	if [ -z "$(peer_of web1 ops)" ]; then
+		mark ok "ops, which was revoked, is nobody's peer"
+	else
+		mark bad "$1 brought a revoked node back"
+	fi
+}
 gone() { [ -z "$(peer_of "$1" "$2")" ]; }
 knows() { # node: where all of its peers are
 	! in_ns "$1" wg show wg0 endpoints | grep -q '(none)' && [ -n "$(in_ns "$1" wg show wg0 endpoints)" ]
