@@ -17,8 +17,7 @@ $(O)/merlon-control: $(call obj,$(control_src)) $(http_a) $(store_a) $(audit_a) 
 control-programs: $(O)/merlon-control $(O)/merlon-signer $(O)/tools/trustee \
 	$(patsubst selftests/control/server/%.c,$(O)/server/%,$(server_test_src)) ## merlon-control, and what its tests need
 
-$(call obj,$(server_test_src)): CPPFLAGS += -Iuserspace/client -Iuserspace/control \
-	$(shell pkg-config --cflags sqlite3 2>/dev/null)
+$(call obj,$(server_test_src)): CPPFLAGS += -Iuserspace/client -Iuserspace/control
 
 $(O)/server/%: $(O)/obj/selftests/control/server/%.o $(store_a) $(audit_a) $(client_a) $(lib_a)
 	@mkdir -p $(@D)

@@ -33,7 +33,7 @@ struct watch {
 	struct store *store;
 	struct signer_client *signer;
 	uint64_t since;			/* serial of the generation that is held */
-	bool told;			/* why it does not work */
+	int told;			/* why it does not work, as an errno; 0: it does */
 	atomic_bool stop;
 	pthread_t thread;
 	bool running;
@@ -236,6 +236,9 @@ static int ledger_judge(struct watch *watch, const json_t *status, struct ml_err
 				 (long long)epoch, (long long)serial,
 				 (unsigned long long)last.epoch, (unsigned long long)last.serial);
 	store_free(last.memory);
+	/* Of a later epoch: its serials are lower, and it has no changes since ours. */
+	if (!r && (uint64_t)serial < watch->since)
+		watch->since = 0;
 	return r;
 }
 
@@ -283,14 +286,14 @@ static int follow(struct watch *watch, struct ml_error *error)
 	return r;
 }
 
-static void complain(struct watch *watch, const struct ml_error *error)
+static void complain(struct watch *watch, int why, const struct ml_error *error)
 {
 	const struct audit_event event = { .type = AUDIT_SIGNER_LOST, .actor = "signer",
 					   .reason = error->text };
 
-	if (watch->told || atomic_load(&watch->stop))
+	if (watch->told == why || atomic_load(&watch->stop))
 		return;
-	watch->told = true;
+	watch->told = why;
 	server_log(LOG_ERR, "signer", "%s", error->text);
 	server_audit(watch->server, watch->store, &event, NULL);
 }
@@ -306,11 +309,11 @@ static void *watch_main(void *arg)
 		if (!r && watch->told)
 			server_log(LOG_NOTICE, "signer", "is there again");
 		if (!r)
-			watch->told = false;
+			watch->told = 0;
 		while (!r && !atomic_load(&watch->stop))
 			r = follow(watch, &error);
 		server_set_signer(watch->server, NULL, NULL);
-		complain(watch, &error);
+		complain(watch, r, &error);
 		for (int i = 0; i < AGAIN / 50 && !atomic_load(&watch->stop); i++)
 			usleep(50000);
 	}

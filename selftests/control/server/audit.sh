@@ -53,7 +53,7 @@ like "$(ledger_says)" "cosigner $(sed 's/[+]/[+]/g' <<<"$cosigner"), $size audit
 
 # --- put back -----------------------------------------------------------------------
 start_signer
-cp -a state then
+cp -a state earlier
 start_server
 for _ in 1 2 3; do
 	wait_for 15 cosigned $((size + 1)) || bail "not cosigned: $(of uncosigned)"
@@ -62,7 +62,7 @@ done
 wait_for 15 cosigned $((size + 6)) || bail "not cosigned: $(of uncosigned)"
 stop_server
 cp -a state since
-rm -rf state && mv then state
+rm -rf state && mv earlier state
 start_server
 ok "a log that was put back is not cosigned" wait_for 15 uncosigned "was put back"
 like "$(control status)" "not cosigned" "status says so"
@@ -112,7 +112,10 @@ like "$(cat "$tap_dir/output")" "365 days at least" "and it says how many"
 mkdir old && chmod 1777 old
 at=$dir/old
 init net >init.out 2>&1 || bail "init: $(cat init.out)"
-ok "a log of 600 entries of 400 days ago" setpriv --reuid daemon --regid daemon --clear-groups "$ager" old/state/store.db 600 400
+ok "a log of 600 entries of 400 days ago" setpriv --reuid daemon --regid daemon --clear-groups \
+	"$ager" old/state/store.db old/state/aged.db net 600 400
+rm -f old/state/store.db*
+mv old/state/aged.db old/state/store.db
 aged() { cat old/state/store.db* | grep -ao '"actor":"aged"' | wc -l; }
 is "$(aged)" 600 "(which are in the store)"
 config_set '.auditDays = 500'

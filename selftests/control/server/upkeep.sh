@@ -29,6 +29,10 @@ ok "one is revoked" control revoke --node n2
 is "$("$joiner" renew - n2 "$dir/n2" | head -n 1)" 403 "and is out"
 exits 2 "a node that is none is not" control revoke --node nobody
 is "$(join many n3)" 403 "its key is ended, too"
+key_create --tag tag:web --uses 25 >many
+is "$(join many n2)" 409 "its name stays taken"
+is "$(join many n5)" 200 "under another it can come back, by another key"
+cp ledger/ledger ledger.old
 
 # --- the root ---------------------------------------------------------------------------
 ok "the root is renewed" root_renew --days 400
@@ -64,6 +68,7 @@ like "$(cat key.err)" "refused" "the old one does not"
 key_new new-signing.key
 ok "a new key for signing" root_renew --replace signing=new-signing.key
 stop_signer
+cp keys/signing.key kept-signing.key
 cp new-signing.key keys/signing.key
 start_signer
 ok "the signer has it" wait_for 10 publish policy
@@ -79,6 +84,25 @@ ok "the node goes along" wait_for 10 fetches n1 "6 n1"
 stop_server
 ok "the audit log verifies" audit_verify
 
+# --- a ledger that was put back ----------------------------------------------------------
+start_server
+stop_signer
+cat ledger.old >ledger/ledger
+cp kept-signing.key keys/signing.key
+start_signer
+ok "the server sees that the signer forgot" wait_for 10 grep -q "the signer's ledger ends at generation 1" started
+not_ok "and says that all is not well" control health
+stop_signer
+cp new-signing.key keys/signing.key
+start_signer
+ok "another epoch is the way out" root_renew --raise-epoch
+ok "and a policy for it" publish policy
+ok "which is signed" wait_for 10 generation_is 7
+ok "all is well" wait_for 10 control health
+ok "who joined before the copy goes along" wait_for 10 fetches n1 "7 n1"
+not_ok "who joined behind it does not" "$joiner" fetch - "$dir/n4"
+stop_server
+
 # --- another version ---------------------------------------------------------------------
 ok "the store goes back to the schema of an older program" control migrate --to 1
 exits 2 "which this one does not serve" "$build/merlon-control" serve --config control.json --user daemon
@@ -86,7 +110,7 @@ like "$(cat "$tap_dir/output")" "merlon-control migrate" "and says what to do"
 ok "that brings it up" control migrate
 is "$(stat -c %U:%a state/store.db)" daemon:600 "it is the server's still"
 start_server
-ok "and the node goes on" wait_for 10 fetches n1 "6 n1"
+ok "and the node goes on" wait_for 10 fetches n1 "7 n1"
 stop_server
 
 done_testing
