@@ -14,12 +14,13 @@ $(O)/merlon-control: $(call obj,$(control_src)) $(http_a) $(store_a) $(audit_a) 
 	@$(CC) $(CFLAGS) $(LINKOPT) -o $@ $^ $(control_libs)
 
 .PHONY: control-programs
-control-programs: $(O)/merlon-control $(O)/merlon-signer $(O)/tools/trustee \
-	$(patsubst selftests/control/server/%.c,$(O)/server/%,$(server_test_src)) ## merlon-control, and what its tests need
+control-programs: $(O)/merlon-control $(O)/merlon-signer $(O)/tools/trustee $(O)/server/joiner \
+	$(O)/server/crowd ## merlon-control, and what its tests need
 
 $(call obj,$(server_test_src)): CPPFLAGS += -Iuserspace/client
 
-$(O)/server/%: $(O)/obj/selftests/control/server/%.o $(client_a) $(lib_a)
+$(O)/server/%: $(O)/obj/selftests/control/server/%.o $(O)/obj/selftests/control/server/machine.o \
+		$(client_a) $(lib_a)
 	@mkdir -p $(@D)
 	@$(CC) $(CFLAGS) $(LINKOPT) -o $@ $^ $(client_libs) $(libs) -lssl -lpthread
 
