@@ -15,7 +15,7 @@ $(O)/merlon-control: $(call obj,$(control_src)) $(http_a) $(store_a) $(audit_a) 
 
 .PHONY: control-programs
 control-programs: $(O)/merlon-control $(O)/merlon-signer $(O)/tools/trustee $(O)/server/joiner \
-	$(O)/server/crowd ## merlon-control, and what its tests need
+	$(O)/server/crowd $(O)/server/routes ## merlon-control, and what its tests need
 
 $(call obj,$(server_test_src)): CPPFLAGS += -Iuserspace/client
 
@@ -24,5 +24,13 @@ $(O)/server/%: $(O)/obj/selftests/control/server/%.o $(O)/obj/selftests/control/
 	@mkdir -p $(@D)
 	@$(CC) $(CFLAGS) $(LINKOPT) -o $@ $^ $(client_libs) $(libs) -lssl -lpthread
 
-.SECONDARY: $(call obj,$(control_src) $(server_test_src))
--include $(patsubst %.o,%.d,$(call obj,$(control_src) $(server_test_src)))
+# The server's own table: all that merlon-control is, but for its commands.
+routes_src := selftests/control/api/routes.c
+$(call obj,$(routes_src)): CPPFLAGS += -Iuserspace/control
+$(O)/server/routes: $(call obj,$(routes_src) $(filter-out userspace/control/command_%.c \
+		userspace/control/main.c,$(control_src))) $(http_a) $(store_a) $(audit_a) $(client_a) $(lib_a)
+	@mkdir -p $(@D)
+	@$(CC) $(CFLAGS) $(LINKOPT) -o $@ $^ $(control_libs)
+
+.SECONDARY: $(call obj,$(routes_src) $(control_src) $(server_test_src))
+-include $(patsubst %.o,%.d,$(call obj,$(routes_src) $(control_src) $(server_test_src)))
