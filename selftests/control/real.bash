@@ -67,14 +67,15 @@ signer_start() {
 	wait_for 20 test -S "$dir/signer.sock" || bail "no signer: $(cat "$dir/signer.log")"
 }
 
-# What node "gate" may say to tag:web, and nobody else to anybody: each leaf is small.
+# What node "gate" may say to tag:web, and nobody else to anybody: each leaf is small. Each
+# version is another policy.
 policy_document() { # VERSION
-	"$trustee" policy net 0 "$1" p1 <<-'END'
+	"$trustee" policy net 0 "$1" p1 <<-END
 		{
 			"network": {"ipv4": "100.64.0.0/12"},
 			"tagOwners": {"tag:web": []},
 			"nodes": {"gate": {"addresses": ["100.64.0.1"]}},
-			"grants": [{"src": ["gate"], "dst": ["tag:web"], "ip": ["tcp:443"]}],
+			"grants": [{"src": ["gate"], "dst": ["tag:web"], "ip": ["tcp:$1"]}],
 		}
 	END
 }
@@ -114,7 +115,7 @@ health() { local_api /v1/health >/dev/null && jq -r .status "$dir/body"; }
 is_well() { [ "$(health)" = ok ]; }
 key_create() {
 	"$build/merlon-control" key create --config "$dir/control-${at:-0}.json" \
-		--membership-key "$dir/m1.key" --tag tag:web "$@" 2>key.err || bail "no key: $(cat key.err)"
+		--membership-key "$dir/m1.key" --tag tag:web "$@" 2>key.err || bail "no key: $(cat key.err)" >&2
 }
 policy_publish() { # VERSION
 	policy_document "$1" | jq '{policy: .}' >policy.json

@@ -8,7 +8,8 @@
  *	race COUNT DIR [URL...]		COUNT machines by one key, which is read from standard
  *				input. All are connected and have their challenges; then "go" is
  *				printed, and all send their joins at once. In the end: how many of
- *				each status, "STATUS COUNT". DIR/NAME: of those that are in
+ *				each status, "STATUS COUNT". DIR/NAME: of those that are in, whose
+ *				names begin with DIR's
  *	stream COUNT DIR URL...		COUNT machines at a time join, and then others, until SIGTERM
  *				comes or the keys are used: the lines of standard input, of 25 uses
  *				each. "NAME STATUS" for each that has an answer
@@ -30,10 +31,11 @@
 
 #include "machine.h"
 
-#define PATIENCE	90	/* seconds, for an answer to be had */
+#define PATIENCE	180	/* seconds, for an answer to be had */
+#define OLD		60	/* seconds: a nonce may be over soon */
 #define AGAIN		100000	/* microseconds */
 #define USES		25
-#define HANDSHAKES	32	/* at once, while they connect: those are not what is raced */
+#define HANDSHAKES	8	/* at once, while they connect: those are not what is raced */
 
 static char **urls;
 static int url_count;
@@ -51,6 +53,7 @@ struct runner {
 	struct ml_challenge challenge;
 	struct reply reply;
 	char *body;
+	time_t challenged;
 	CURL *curl;
 };
 
@@ -75,6 +78,7 @@ static bool prepare(struct runner *runner)
 {
 	if (!challenge_try(runner->curl, runner->url, &root, &runner->challenge))
 		return false;
+	runner->challenged = time(NULL);
 	free(runner->body);
 	runner->body = join_body(runner->key, &runner->machine, &runner->challenge);
 	return true;
@@ -88,6 +92,7 @@ static void join(struct runner *runner)
 	while (time(NULL) < end) {
 		ask(runner->curl, runner->url, "/v1/join", runner->body, &runner->reply);
 		if (is_answered(&runner->reply)) {
+			moved = moved || time(NULL) > runner->challenged + OLD;
 			if (runner->reply.status != 403 || !moved)
 				return;
 			moved = !prepare(runner);
@@ -112,13 +117,13 @@ static void keep(struct runner *runner)
 	file_write(path, "join.json", runner->body);
 }
 
-static void runner_make(struct runner *runner, const char *what, int number)
+static void runner_make(struct runner *runner, int number)
 {
 	char source[32];
 
 	snprintf(source, sizeof(source), "127.1.%d.%d", runner->index / 200,
 		 1 + runner->index % 200);
-	snprintf(runner->name, sizeof(runner->name), "%s-%d", what, number);
+	snprintf(runner->name, sizeof(runner->name), "%s-%d", basename(directory), number);
 	machine_make(runner->name, &runner->machine);
 	runner->url = urls[runner->index % url_count];
 	if (!runner->curl)
@@ -156,12 +161,15 @@ static void *racer_main(void *arg)
 static void *connect_main(void *arg)
 {
 	struct runner *runner = arg;
+	time_t end = time(NULL) + PATIENCE;
 	struct reply reply;
 
-	runner_make(runner, "racer", runner->index);
-	ask(runner->curl, runner->url, "/v1/health", NULL, &reply);
+	runner_make(runner, runner->index);
+	do {
+		ask(runner->curl, runner->url, "/v1/health", NULL, &reply);
+		free(reply.body);
+	} while (!is_answered(&reply) && time(NULL) < end);
 	need(reply.status == 200, runner->name);
-	free(reply.body);
 	return NULL;
 }
 
@@ -248,7 +256,7 @@ static void *stream_main(void *arg)
 	int number;
 
 	while (!atomic_load(&stop) && (number = turn_take(runner)) >= 0) {
-		runner_make(runner, "n", number);
+		runner_make(runner, number);
 		while (!prepare(runner) && !atomic_load(&stop))
 			usleep(AGAIN);
 		join(runner);

@@ -176,15 +176,20 @@ char *root_get(const struct ml_key_string *key, CURL *curl, const char *url, str
 {
 	struct ml_bytes envelope;
 	struct reply reply;
-	json_t *json, *list;
-	char *text;
+	json_t *json, *item;
+	char *text = NULL;
+	size_t i;
 
 	ask(curl, url, "/v1/roots?after=0", NULL, &reply);
 	json = json_of(&reply, "roots");
-	list = json_object_get(json, "roots");
-	text = ml_strict_dump(json_array_get(list, 0), &envelope.length);
-	envelope.data = (uint8_t *)text;
-	need(!ml_root_first(envelope, key->root_digest, ret, &failure), "root");
+	json_array_foreach(json_object_get(json, "roots"), i, item) {
+		free(text);
+		text = ml_strict_dump(item, &envelope.length);
+		envelope.data = (uint8_t *)text;
+		if (!ml_root_first(envelope, key->root_digest, ret, &failure))
+			break;
+	}
+	need(i < json_array_size(json_object_get(json, "roots")), "root");
 	json_decref(json);
 	free(reply.body);
 	return text;

@@ -61,7 +61,7 @@ void machine_make(const char *name, struct machine *ret);
 void file_write(const char *directory, const char *name, const char *text);
 char *file_read(const char *directory, const char *name);
 
-/* The first root, as @key has it; returns its envelope. */
+/* The root that @key names; returns its envelope. */
 char *root_get(const struct ml_key_string *key, CURL *curl, const char *url, struct ml_root *ret);
 /* False: there was none; failure says why. */
 bool challenge_try(CURL *curl, const char *url, const struct ml_root *root,
