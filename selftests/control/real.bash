@@ -44,6 +44,7 @@ at_exit servers_kill
 
 # What it says is kept: "server-N.log" is what all processes N said, one after the other.
 server_begin() {
+	[ -z "${server[$1]}" ] || bail "process $1 runs"
 	: >"$dir/started-$1"
 	"$build/merlon-control" serve --config "$dir/control-$1.json" --user daemon \
 		> >(tee -a "$dir/server-$1.log" >"$dir/started-$1") 2>&1 &

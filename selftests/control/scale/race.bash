@@ -11,9 +11,15 @@ grant_field() { grants && jq -r ".grants | max_by(.added) | .$1" body; }
 node_count() { local_api '/v1/nodes' >/dev/null && jq ".nodes | map(select(.name | startswith(\"$1-\"))) | length" body; }
 in_generation() { [ "$(status_of .generation.nodes)" -ge "$1" ]; }
 
-# race NAME: the key is in the file key
+# race NAME [COMMAND...]: the key is in the file key; COMMAND is run in the middle of it
 race() {
-	"$crowd" race $count "$1" "${urls[@]}" <key >"$1.said" 2>"$1.errors"
+	local line
+
+	exec 5< <("$crowd" race $count "$1" "${urls[@]}" <key 2>"$1.errors" | tee "$1.said")
+	while read -ru 5 line && [ "$line" != some ]; do :; done
+	[ $# = 1 ] || "${@:2}"
+	cat <&5 >"$tap_dir/output"
+	exec 5<&-
 }
 # refusals_are NUMBER: so many were refused in the store
 refusals_are() { [ "$(grant_field refusals)" -ge "$1" ]; }
@@ -22,7 +28,7 @@ refusals_are() { [ "$(grant_field refusals)" -ge "$1" ]; }
 race_judge() {
 	local winner
 
-	is "$(sed 1d "$1.said" | xargs)" "200 1 403 $((count - 1))" "$1: of $count one is in"
+	is "$(grep '^[0-9]' "$1.said" | xargs)" "200 1 403 $((count - 1))" "$1: of $count one is in"
 	is "$(node_count "$1")" 1 "$1: one node is in the store"
 	is "$(grant_field left)" 0 "$1: no use is left"
 	winner=$(ls "$1")

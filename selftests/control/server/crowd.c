@@ -7,9 +7,10 @@
  *
  *	race COUNT DIR [URL...]		COUNT machines by one key, which is read from standard
  *				input. All are connected and have their challenges; then "go" is
- *				printed, and all send their joins at once. In the end: how many of
- *				each status, "STATUS COUNT". DIR/NAME: of those that are in, whose
- *				names begin with DIR's
+ *				printed, and all send their joins at once; "some": a tenth have their
+ *				answers. In the end: how many of each status, "STATUS COUNT", and
+ *				"cut COUNT": joins that had no answer at first. DIR/NAME: of those
+ *				that are in, whose names begin with DIR's
  *	stream COUNT DIR URL...		COUNT machines at a time join, and then others, until SIGTERM
  *				comes or the keys are used: the lines of standard input, of 25 uses
  *				each. "NAME STATUS" for each that has an answer
@@ -42,6 +43,8 @@ static int url_count;
 static struct ml_root root;
 static char *root_text;
 static const char *directory;
+static atomic_int cuts;		/* joins that nobody answered */
+static atomic_int answered;
 
 struct runner {
 	pthread_t thread;
@@ -99,8 +102,10 @@ static void join(struct runner *runner)
 			continue;
 		}
 		moved = true;
-		if (runner->reply.error)
+		if (runner->reply.error) {
+			atomic_fetch_add(&cuts, 1);
 			url_next(runner);
+		}
 		usleep(AGAIN);
 	}
 }
@@ -147,6 +152,14 @@ static void network_read(struct ml_key_string *key)
 
 static pthread_barrier_t go;
 
+static int tenth;
+
+static void say(const char *what)
+{
+	puts(what);
+	fflush(stdout);
+}
+
 static void *racer_main(void *arg)
 {
 	struct runner *runner = arg;
@@ -154,6 +167,8 @@ static void *racer_main(void *arg)
 	need(prepare(runner), runner->name);
 	pthread_barrier_wait(&go);
 	join(runner);
+	if (atomic_fetch_add(&answered, 1) + 1 == tenth)
+		say("some");
 	return NULL;
 }
 
@@ -200,6 +215,8 @@ static void race_tell(struct runner *runners, int count)
 	for (int i = 0; i < 600; i++)
 		if (statuses[i])
 			printf("%d %d\n", i, statuses[i]);
+	if (cuts)
+		printf("cut %d\n", cuts);
 }
 
 static int run_race(int count)
@@ -211,12 +228,12 @@ static int run_race(int count)
 	for (int i = 0; i < count; i++)
 		runners[i] = (struct runner){ .index = i, .key = key };
 	connect_all(runners, count);
+	tenth = (count + 9) / 10;
 	pthread_barrier_init(&go, NULL, (unsigned int)count + 1);
 	for (int i = 0; i < count; i++)
 		need(!pthread_create(&runners[i].thread, NULL, racer_main, &runners[i]), "thread");
 	pthread_barrier_wait(&go);
-	puts("go");
-	fflush(stdout);
+	say("go");
 	for (int i = 0; i < count; i++)
 		pthread_join(runners[i].thread, NULL);
 	race_tell(runners, count);
