@@ -14,14 +14,23 @@ $(O)/merlon-control: $(call obj,$(control_src)) $(http_a) $(store_a) $(audit_a) 
 	@$(CC) $(CFLAGS) $(LINKOPT) -o $@ $^ $(control_libs)
 
 .PHONY: control-programs
-control-programs: $(O)/merlon-control $(O)/merlon-signer $(O)/tools/trustee \
-	$(patsubst selftests/control/server/%.c,$(O)/server/%,$(server_test_src)) ## merlon-control, and what its tests need
+control-programs: $(O)/merlon-control $(O)/merlon-signer $(O)/tools/trustee $(O)/server/joiner \
+	$(O)/server/ager $(O)/server/crowd $(O)/server/routes ## merlon-control, and what its tests need
 
 $(call obj,$(server_test_src)): CPPFLAGS += -Iuserspace/client -Iuserspace/control
 
-$(O)/server/%: $(O)/obj/selftests/control/server/%.o $(store_a) $(audit_a) $(client_a) $(lib_a)
+$(O)/server/%: $(O)/obj/selftests/control/server/%.o $(O)/obj/selftests/control/server/machine.o \
+		$(store_a) $(audit_a) $(client_a) $(lib_a)
 	@mkdir -p $(@D)
 	@$(CC) $(CFLAGS) $(LINKOPT) -o $@ $^ $(client_libs) $(store_libs) $(libs) -lssl -lpthread
 
-.SECONDARY: $(call obj,$(control_src) $(server_test_src))
--include $(patsubst %.o,%.d,$(call obj,$(control_src) $(server_test_src)))
+# The server's own table: all that merlon-control is, but for its commands.
+routes_src := selftests/control/api/routes.c
+$(call obj,$(routes_src)): CPPFLAGS += -Iuserspace/control
+$(O)/server/routes: $(call obj,$(routes_src) $(filter-out userspace/control/command_%.c \
+		userspace/control/main.c,$(control_src))) $(http_a) $(store_a) $(audit_a) $(client_a) $(lib_a)
+	@mkdir -p $(@D)
+	@$(CC) $(CFLAGS) $(LINKOPT) -o $@ $^ $(control_libs)
+
+.SECONDARY: $(call obj,$(routes_src) $(control_src) $(server_test_src))
+-include $(patsubst %.o,%.d,$(call obj,$(routes_src) $(control_src) $(server_test_src)))

@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include "agent.h"
-#include "client.h"
 #include "daemon.h"
 #include "keys.h"
 #include "log.h"
@@ -143,7 +142,7 @@ static void prepare_libraries(void)
 
 	tzset();
 	json_object_seed(0);
-	if (ml_keys_setup(&error) || ml_client_setup(&error))
+	if (ml_keys_setup(&error))
 		fail(&error);
 }
 

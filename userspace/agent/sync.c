@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "client.h"
 #include "log.h"
 #include "privilege.h"
 
@@ -61,7 +62,12 @@ static void hear(int socket, event_callback_fn callback)
 
 static void start(struct agent *agent)
 {
+	struct ml_error error;
+
 	self.agent = agent;
+	/* libcurl, for whom it is needed, while it can be found. */
+	if (agent->enrolled && ml_client_setup(&error))
+		die("%s", error.text);
 	privilege_enclose(agent->inbox);
 	privilege_drop(agent->sync_uid, agent->sync_gid, 0);
 	self.base = event_base_new();

@@ -91,6 +91,14 @@ static int batch_write(struct sequence *sequence, struct ml_error *error)
 	return r;
 }
 
+/* Whoever is next can lock the log then. */
+static void office_leave(struct sequence *sequence)
+{
+	audit_log_close(sequence->log);
+	sequence->log = NULL;
+	sequence->office = false;
+}
+
 /* The store has what the log lacks, and the log nothing that the store has not. */
 static int office_take(struct sequence *sequence, struct ml_error *error)
 {
@@ -105,25 +113,34 @@ static int office_take(struct sequence *sequence, struct ml_error *error)
 		return r;
 	if (audit_log_remark(sequence->log)[0])
 		server_log(LOG_WARNING, "audit", "%s", audit_log_remark(sequence->log));
-	if (audit_log_size(sequence->log) < sequence->sequenced)
-		return ml_error_set(error, -EUCLEAN, "the audit log in %s has %llu entries, and the store says that %llu were written: restore it",
-				    directory, (unsigned long long)audit_log_size(sequence->log),
-				    (unsigned long long)sequence->sequenced);
 	sequence->office = true;
-	return 0;
+	if (audit_log_size(sequence->log) >= sequence->sequenced)
+		return 0;
+	r = ml_error_set(error, -EUCLEAN, "the audit log in %s has %llu entries, and the store says that %llu were written: restore it",
+			 directory, (unsigned long long)audit_log_size(sequence->log),
+			 (unsigned long long)sequence->sequenced);
+	office_leave(sequence);
+	return r;
 }
 
+/* An office that went with the connection to the database may be another's by now. */
 static int look(struct sequence *sequence, struct ml_error *error)
 {
-	int r = 0;
+	int r = sequence->office ? store_sequencer_hold(sequence->store, sequence->term, error) : 0;
 
-	if (!sequence->office) {
-		r = office_take(sequence, error);
-		if (r == -EALREADY)
-			return 0;	/* another process writes */
+	if (r == -ESTALE) {
+		server_log(LOG_NOTICE, "audit", "another process writes the audit log from now on");
+		office_leave(sequence);
+	} else if (r) {
+		return r;
 	}
+	r = sequence->office ? 0 : office_take(sequence, error);
+	if (r == -EALREADY)
+		return 0;	/* another process writes */
 	while (!r && (r = batch_write(sequence, error)) == 1)
 		r = 0;
+	if (r == -ESTALE)
+		office_leave(sequence);
 	return r;
 }
 
@@ -139,14 +156,29 @@ static void stuck_set(struct sequence *sequence, int r, const struct ml_error *e
 	server_set_stuck(sequence->server, r ? error->text : NULL);
 }
 
+static int watch_open(struct sequence *sequence, struct ml_error *error)
+{
+	char target[CONFIG_PATH];
+	struct store_config where;
+
+	config_store(server_config(sequence->server), target, &where);
+	return store_watch_open(&where, &sequence->watch, error);
+}
+
+/* A watch that fails has lost its connection: there will be another, at some time. */
 static void watch_wait(struct sequence *sequence)
 {
-	struct pollfd at = { .fd = store_watch_fd(sequence->watch), .events = POLLIN };
+	struct pollfd at = { .fd = -1, .events = POLLIN };
 	bool changed;
 
+	if (sequence->watch)
+		at.fd = store_watch_fd(sequence->watch);
 	poll(&at, 1, LOOK);
-	if (store_watch_read(sequence->watch, &changed, NULL))
-		usleep(LOOK * 1000);
+	if (sequence->watch && !store_watch_read(sequence->watch, &changed, NULL))
+		return;
+	store_watch_close(sequence->watch);
+	sequence->watch = NULL;
+	watch_open(sequence, NULL);
 }
 
 static void *sequence_main(void *arg)
@@ -195,7 +227,7 @@ static int sequence_open(struct sequence *sequence, struct ml_error *error)
 	if (!r)
 		r = store_open(&where, config->network, &sequence->store, error);
 	if (!r)
-		r = store_watch_open(&where, &sequence->watch, error);
+		r = watch_open(sequence, error);
 	if (!r)
 		r = cosigning_new(sequence->server, &sequence->name, &sequence->cosigning, error);
 	if (!r)

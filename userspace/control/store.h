@@ -138,6 +138,8 @@ int store_audit_size(struct store *store, uint64_t *ret_size, uint64_t *ret_sequ
  */
 int store_sequencer_take(struct store *store, uint64_t *ret_term, uint64_t *ret_sequenced,
 			 struct ml_error *error);
+/* Takes it again where the connection was lost. -ESTALE: another process did. */
+int store_sequencer_hold(struct store *store, uint64_t term, struct ml_error *error);
 /* Leaves below @sequenced are in tiles, and synced. -ESTALE: no longer in office. */
 int store_sequencer_advance(struct store *store, uint64_t term, uint64_t sequenced,
 			    struct ml_error *error);

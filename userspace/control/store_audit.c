@@ -127,6 +127,23 @@ int store_sequencer_take(struct store *store, uint64_t *ret_term, uint64_t *ret_
 	return 0;
 }
 
+int store_sequencer_hold(struct store *store, uint64_t term, struct ml_error *error)
+{
+	struct store_row row = { 0 };
+	bool same;
+	int r;
+
+	/* ORDER: whether the connection is still there is only seen by asking something. */
+	r = store_lookup(store, STATEMENT_NETWORK_GET, NULL, &row, error);
+	if (r)
+		return r;
+	same = row.cells[4].number == (int64_t)term;
+	store_free(row.memory);
+	r = same ? store->driver->take_office(store, error) : -EALREADY;
+	return r != -EALREADY ? r :
+		ml_error_set(error, -ESTALE, "store: another process puts the audit log into tiles");
+}
+
 static int office_advance(struct store *store, void *arg, struct ml_error *error)
 {
 	struct office *office = arg;

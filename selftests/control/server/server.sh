@@ -15,13 +15,13 @@
 cd "$(dirname "$0")/../../.." || exit
 build=$PWD/build/${BUILD:-user}
 merlon=$PWD/build/user/merlon trustee=$PWD/build/user/tools/trustee
-joiner=$build/server/joiner
+joiner=$build/server/joiner crowd=$build/server/crowd
 # Leaks cannot be looked for: nobody may trace these programs, not even themselves. init
 # gives the signer no environment.
 export ASAN_OPTIONS=detect_leaks=0
 beginner=$PWD/build/user/merlon-signer
 [ "$(id -u)" = 0 ] || bail "this test changes users: run it as root"
-for program in "$build/merlon-control" "$build/merlon-signer" "$joiner" "$merlon" "$trustee"; do
+for program in "$build/merlon-control" "$build/merlon-signer" "$joiner" "$crowd" "$merlon" "$trustee"; do
 	[ -x "$program" ] || bail "$program is not built"
 done
 
@@ -195,10 +195,10 @@ is "$(api /v1/join -X GET)" 405 "a method that is none"
 
 # --- one key, 200 machines at once --------------------------------------------
 key_create --tag tag:web >key
-race=$("$joiner" race 200 <key 2>race.err | tr '\n' ' ')
+race=$("$crowd" race 200 "$dir/won" <key 2>race.err | grep '^[0-9]' | tr '\n' ' ')
 is "$race" "200 1 403 199 " "one key, 200 parallel joins from 200 addresses: one success"
 key_create --tag tag:web --uses 5 >key
-race=$("$joiner" race 60 <key 2>>race.err | tr '\n' ' ')
+race=$("$crowd" race 60 "$dir/won" <key 2>>race.err | grep '^[0-9]' | tr '\n' ' ')
 like "$race" "^200 [45] 4" "five uses (the winner before has its name): no more than five"
 diag "$race"
 
