@@ -261,7 +261,7 @@ wait_for 20 past $((issued + 5))
 rm "$srv/lifetime"
 honest
 ok "two thirds of its life are over: renewed by itself" \
-	wait_for 5 grep -q 'POST /v1/certificate 200' "$srv/log"
+	wait_for 20 grep -q 'POST /v1/certificate 200' "$srv/log"
 honest "and it is the one that is used"
 node_stop
 wait_for 20 past $((issued + 8))

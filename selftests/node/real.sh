@@ -98,8 +98,8 @@ ok "both have the one with both" wait_for 10 same_and_above "$(generation n1)"
 is "$(peers n1) $(peers n2)" "n2 n1" "each the other as its peer"
 
 # --- where nodes are -------------------------------------------------------------
-ask() { # NODE PATH [OPTION...]: by that node's certificate; the body goes to $dir/said
-	curl -sSk -o "$dir/said" -w '%{http_code}' --cert "$dir/$1-inbox/courier/certificate.pem" \
+ask() { # NODE PATH [OPTION...]: by that node's certificate; the body goes to $dir/said, or $body
+	curl -sSk -o "${body:-$dir/said}" -w '%{http_code}' --cert "$dir/$1-inbox/courier/certificate.pem" \
 		--key "$dir/$1-inbox/courier/tls.key" "${@:3}" "https://127.0.0.1:$port$2"
 }
 say() { ask "$1" /v1/endpoints --json "$2"; }
@@ -109,7 +109,7 @@ is "$(ask n2 "$at&endpoints=")" 200 "asked where its peers are, the server answe
 is "$(jq -c .endpoints.peers "$dir/said")" "[]" "that nobody said so yet"
 none=$(jq -r .endpoints.digest "$dir/said")
 is "$(ask n2 "$at&endpoints=$none")" 204 "once"
-ask n2 "$at&endpoints=$none&wait=40" >"$dir/woken" &
+body=$dir/told ask n2 "$at&endpoints=$none&wait=40" >"$dir/woken" &
 poll=$!
 wait_for 5 bash -c "[ \$(ss -Htn state established '( dport = :$port )' | wc -l) -ge 3 ]"
 begun=${EPOCHREALTIME/./}
@@ -118,9 +118,9 @@ wait "$poll"
 took=$(((${EPOCHREALTIME/./} - begun) / 1000))
 is "$(<"$dir/woken")" 200 "n2, which waits, is told"
 ok "at once ($took ms)" test "$took" -lt 2000
-is "$(jq -c '.endpoints.peers[].endpoints' "$dir/said")" '["192.0.2.7:51820","[2001:db8::7]:51820"]' \
+is "$(jq -c '.endpoints.peers[].endpoints' "$dir/told")" '["192.0.2.7:51820","[2001:db8::7]:51820"]' \
 	"both addresses (where it comes from is this machine's own)"
-is "$(jq -r '.endpoints.peers[].publicKey' "$dir/said")" "$(wg pubkey <"$dir/n1/wireguard.key")" \
+is "$(jq -r '.endpoints.peers[].publicKey' "$dir/told")" "$(wg pubkey <"$dir/n1/wireguard.key")" \
 	"of the peer with n1's key"
 ok "so is its daemon, which keeps it" wait_for 5 grep -q '192.0.2.7:51820' "$dir/n2-inbox/courier/endpoints.json"
 is "$(ask n1 "$at&endpoints=$none")" 204 "n1 hears nothing of itself"
