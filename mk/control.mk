@@ -15,7 +15,8 @@ $(O)/merlon-control: $(call obj,$(control_src)) $(http_a) $(store_a) $(audit_a) 
 
 .PHONY: control-programs
 control-programs: $(O)/merlon-control $(O)/merlon-signer $(O)/tools/trustee $(O)/server/joiner \
-	$(O)/server/ager $(O)/server/crowd $(O)/server/routes ## merlon-control, and what its tests need
+	$(O)/server/ager $(O)/server/crowd $(O)/server/routes \
+	$(O)/server/frames ## merlon-control, and what its tests need
 
 $(call obj,$(server_test_src)): CPPFLAGS += -Iuserspace/client -Iuserspace/control
 
@@ -32,5 +33,12 @@ $(O)/server/routes: $(call obj,$(routes_src) $(filter-out userspace/control/comm
 	@mkdir -p $(@D)
 	@$(CC) $(CFLAGS) $(LINKOPT) -o $@ $^ $(control_libs)
 
-.SECONDARY: $(call obj,$(routes_src) $(control_src) $(server_test_src))
--include $(patsubst %.o,%.d,$(call obj,$(routes_src) $(control_src) $(server_test_src)))
+# What the tests of the HTTP core know of manners, for selftests/control/hostile.
+hostile_src := selftests/control/hostile/frames.c
+$(call obj,$(hostile_src)): CPPFLAGS += -Iselftests/control/http -Iuserspace/control
+$(O)/server/frames: $(call obj,$(hostile_src)) $(http_shared_obj) $(http_a) $(lib_a)
+	@mkdir -p $(@D)
+	@$(CC) $(CFLAGS) $(LINKOPT) -o $@ $^ $(http_libs) $(libs) -lcmocka
+
+.SECONDARY: $(call obj,$(hostile_src) $(routes_src) $(control_src) $(server_test_src))
+-include $(patsubst %.o,%.d,$(call obj,$(hostile_src) $(routes_src) $(control_src) $(server_test_src)))
