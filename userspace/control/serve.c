@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <syslog.h>
 #include <time.h>
 #include <unistd.h>
@@ -44,12 +45,30 @@ static void files_fill(const struct server *server, char chain[static CONFIG_PAT
 	*ret = (struct http_files){ chain, key, client };
 }
 
+static int64_t changed_at(const char *path)
+{
+	struct stat found;
+
+	return stat(path, &found) ? 0 : found.st_mtim.tv_sec * 1000000000 + found.st_mtim.tv_nsec;
+}
+
+/* By another process of this network, or by whoever brings certificates from outside. */
+static bool was_renewed(const struct server *server)
+{
+	char chain[CONFIG_PATH], key[CONFIG_PATH], client[CONFIG_PATH];
+	struct http_files files;
+
+	files_fill(server, chain, key, client, &files);
+	return changed_at(chain) != server->certificate_time;
+}
+
 static int certificates_load(struct server *server, struct ml_error *error)
 {
 	char chain[CONFIG_PATH], key[CONFIG_PATH], client[CONFIG_PATH];
 	struct http_files files;
 
 	files_fill(server, chain, key, client, &files);
+	server->certificate_time = changed_at(chain);
 	return http_server_reload(server->http, &files, error);
 }
 
@@ -91,7 +110,7 @@ static void on_certificate_tick(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	if (r < 0)
 		server_log(LOG_ERR, "certificate", "%s", error.text);
-	else if (r)
+	else if (r || was_renewed(server))
 		reload(server);
 }
 
@@ -233,6 +252,7 @@ static int http_setup(struct server *server, const int *listeners, size_t count,
 	struct http_config config = { .sockets = listeners, .socket_count = count };
 
 	files_fill(server, chain, key, client, &config.files);
+	server->certificate_time = changed_at(chain);
 	return http_server_new(server->base, &config, &calls_handler, server->calls, &server->http,
 			       error);
 }

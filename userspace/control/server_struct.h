@@ -26,6 +26,7 @@ struct server {
 	struct calls *calls;
 	struct work *work;
 	struct authority *authority;
+	int64_t certificate_time;	/* of the file that was read last: CLOCK_REALTIME, ns */
 	struct nonces *nonces;
 	struct seen *seen;
 	struct sequence *sequence;
