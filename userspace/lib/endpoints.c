@@ -150,7 +150,7 @@ void ml_endpoints_free(struct ml_endpoints *endpoints)
 const struct ml_endpoints_peer *ml_endpoints_find(const struct ml_endpoints *endpoints,
 						  const uint8_t key[static 32])
 {
-	struct ml_endpoints_peer wanted;
+	struct ml_endpoints_peer wanted = { .count = 0 };
 
 	if (!endpoints->count)
 		return NULL;
