@@ -49,13 +49,13 @@ build_network() {
 control() { in_ns control merlon-control "$1" --config "$work/control.json" "${@:2}"; }
 
 server_init() {
-	say "merlon-control init: authority, keys of all roles (sealed), store, audit log"
+	say "merlon-control init: authority, keys of all roles, store, audit log"
 	in_ns control merlon-control init --network mesh --url "$url" --listen 10.9.0.2:443 \
 		--directory "$work/server" --config "$work/control.json" --keys "$work/keys" \
 		--user daemon --admin-socket "$work/admin.sock" --signer-socket "$work/signer.sock" \
 		--signer-directory "$work/ledger" --signer-user nobody \
-		--signer-program "$(type -P merlon-signer)" --passphrase-fd 3 \
-		>"$work/init.out" 2>&1 3<<<"$passphrase" || die "$(<"$work/init.out")"
+		--signer-program "$(type -P merlon-signer)" --no-passphrase \
+		>"$work/init.out" 2>&1 || die "$(<"$work/init.out")"
 	merlon-signer --state-dir "$work/ledger" --key "$work/keys/signing.key" \
 		--socket "$work/signer.sock" --user nobody --server-user daemon 2>"$work/signer.log" &
 	until_true test -S "$work/signer.sock"
@@ -77,8 +77,8 @@ server_kill() {
 die() { echo "$1" >&2; exit 1; }
 
 publish() {
-	in_ns control merlon-control policy publish --config "$work/control.json" --passphrase-fd 3 \
-		--policy-key "$work/keys/policy.key" "$1" >"$work/publish.out" 2>&1 3<<<"$passphrase" ||
+	in_ns control merlon-control policy publish --config "$work/control.json" \
+		--policy-key "$work/keys/policy.key" "$1" >"$work/publish.out" 2>&1 ||
 		die "$(<"$work/publish.out")"
 	say "$(<"$work/publish.out")"
 }
@@ -110,9 +110,9 @@ attack_store() {
 # ------------------------------------------------------------------ nodes
 
 key_make() { # node
-	in_ns control merlon-control key create --config "$work/control.json" --passphrase-fd 3 \
+	in_ns control merlon-control key create --config "$work/control.json" \
 		--membership-key "$work/keys/membership.key" --tag "tag:${tag[$1]}" \
-		>"$work/$1.key" 2>"$work/key.err" 3<<<"$passphrase" || die "$(<"$work/key.err")"
+		>"$work/$1.key" 2>"$work/key.err" || die "$(<"$work/key.err")"
 }
 
 enrol() { # node

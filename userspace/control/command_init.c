@@ -32,7 +32,9 @@ static const char usage[] =
 "      --url URL             where nodes find this server\n"
 "      --listen ADDRESS      as 192.0.2.1:443 or [::]:443; may be said again (0.0.0.0:443, [::]:443)\n"
 "      --root FILE           the first root document, signed: its keys are elsewhere\n"
-"      --passphrase-fd N     seals the keys of root, policy and membership\n"
+"      --passphrase-fd N     where to read the passphrase that seals the keys of root, policy and\n"
+"                            membership; otherwise it is asked for\n"
+"      --no-passphrase       seal none of them: for credentials and machines without a person\n"
 "      --keys DIR            where the keys go (" INIT_KEYS ")\n"
 "      --store WHERE         sqlite, or postgres:CONNECTION (sqlite)\n"
 "      --directory DIR       of state (" CONFIG_DIRECTORY ")\n"
@@ -45,7 +47,7 @@ static const char usage[] =
 "      --signer-program FILE (" INIT_SIGNER_PROGRAM ")\n"
 "  -h, --help\n";
 
-enum { OPT_NETWORK = 256, OPT_URL, OPT_LISTEN, OPT_ROOT, OPT_PASSPHRASE, OPT_KEYS, OPT_STORE,
+enum { OPT_NETWORK = 256, OPT_URL, OPT_LISTEN, OPT_ROOT, OPT_PASSPHRASE, OPT_UNSEALED, OPT_KEYS, OPT_STORE,
        OPT_DIRECTORY, OPT_USER, OPT_ADMIN, OPT_SIGNER_SOCKET, OPT_SIGNER_DIRECTORY,
        OPT_SIGNER_USER, OPT_SIGNER_PROGRAM };
 
@@ -55,6 +57,7 @@ static const struct option options[] = {
 	{ "listen", required_argument, NULL, OPT_LISTEN },
 	{ "root", required_argument, NULL, OPT_ROOT },
 	{ "passphrase-fd", required_argument, NULL, OPT_PASSPHRASE },
+	{ "no-passphrase", no_argument, NULL, OPT_UNSEALED },
 	{ "keys", required_argument, NULL, OPT_KEYS },
 	{ "store", required_argument, NULL, OPT_STORE },
 	{ "directory", required_argument, NULL, OPT_DIRECTORY },
@@ -91,6 +94,7 @@ static bool option_take(struct init *to, int option)
 	case OPT_LISTEN: return listen_add(config);
 	case OPT_ROOT: to->root = optarg; return true;
 	case OPT_PASSPHRASE: to->passphrase_fd = atoi(optarg); return true;
+	case OPT_UNSEALED: to->unsealed = true; return true;
 	case OPT_KEYS: to->keys = optarg; return true;
 	case OPT_STORE: return copy(config->store, sizeof(config->store));
 	case OPT_DIRECTORY: return copy(config->directory, sizeof(config->directory) - 128);

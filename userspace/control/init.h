@@ -19,7 +19,8 @@ struct init {
 	const char *root;		/* a signed root document; NULL: keys are made here */
 	const char *keys;
 	const char *user;
-	int passphrase_fd;		/* -1: keys are not sealed */
+	int passphrase_fd;		/* -1: asked for at the terminal */
+	bool unsealed;			/* keys have no passphrase */
 	const char *signer_directory, *signer_user, *signer_program;
 	struct ml_root first;		/* set by init_network() */
 };

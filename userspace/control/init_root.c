@@ -52,6 +52,17 @@ static void keys_free(struct keys *keys)
 	ml_passphrase_free(keys->passphrase);
 }
 
+static int passphrase_get(int fd, char **ret, struct ml_error *error)
+{
+	int r = fd >= 0 ? ml_passphrase_read_fd(fd, ret, error) :
+		ml_passphrase_ask_new("Passphrase for the keys of this network: ", "Again: ", ret,
+				      error);
+
+	if (r != -ENXIO)
+		return r;
+	return ml_error_set(error, r, "there is no terminal to ask for the keys' passphrase: say --passphrase-fd, or --no-passphrase");
+}
+
 /* The signer works all day, where nobody is who could be asked for a passphrase. */
 static int key_make(const struct init *init, struct keys *keys, enum ml_role role,
 		    struct ml_root *root, struct ml_error *error)
@@ -76,8 +87,8 @@ static int keys_make(const struct init *init, struct keys *keys, struct ml_root 
 	if (mkdir(init->keys, 0700) && errno != EEXIST)
 		return ml_error_set(error, -errno, "cannot make the directory '%s': %s", init->keys,
 				    strerror(errno));
-	if (init->passphrase_fd >= 0)
-		r = ml_passphrase_read_fd(init->passphrase_fd, &keys->passphrase, error);
+	if (!init->unsealed)
+		r = passphrase_get(init->passphrase_fd, &keys->passphrase, error);
 	for (int role = 0; role < __ML_ROLE_MAX && !r; role++)
 		r = key_make(init, keys, (enum ml_role)role, root, error);
 	return r;

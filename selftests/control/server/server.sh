@@ -102,6 +102,12 @@ chmod 1777 "$dir"
 init --passphrase-fd 3 3<<<"$passphrase" >init.out 2>&1 || bail "init: $(cat init.out)"
 like "$(cat init.out)" "hosted, this server can invent" "init makes a hosted network, and says what that means"
 exits 2 "a second init does nothing" init
+not_ok "without a terminal, and without a word about a passphrase, there is no network" \
+	setsid -w "$build/merlon-control" init --network other --url https://127.0.0.1:1 \
+	--directory "$dir/other" --config "$dir/other.json" --keys "$dir/other-keys" --user daemon \
+	--signer-directory "$dir/other-ledger" --signer-user nobody --signer-program "$beginner"
+like "$(cat "$tap_dir/output")" "--no-passphrase" "and it says how"
+not_ok "nor a key" ls other-keys/root.key
 is "$(stat -c %U:%a state/authority.key state/server.key state/audit.key state/store.db ledger/ledger keys/membership.key |
 	tr '\n' ' ')" \
 	"daemon:600 daemon:600 daemon:600 daemon:600 nobody:600 root:600 " "secrets belong to whom they should"
