@@ -20,8 +20,7 @@ audit_a := $(O)/libaudit.a
 client_a := $(O)/libclient.a
 signer_a := $(O)/libsigner.a
 libs := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
-# Loaded by userspace/client/curl.c; here so that it is there before a daemon is enclosed,
-# and packages depend on it.
+# Loaded by userspace/client/curl.c. For what always needs it.
 client_libs := -Wl,--push-state,--no-as-needed $(shell pkg-config --libs libcurl 2>/dev/null) \
 	-Wl,--pop-state
 unit_bin := $(patsubst selftests/unit/%.c,$(O)/unit/%,$(unit_src))
@@ -54,14 +53,14 @@ $(client_a): $(call obj,$(client_src))
 	@rm -f $@
 	@ar rcs $@ $^
 
-# Without libcurl: see userspace/client/curl.h.
+# These two without libcurl: see userspace/client/curl.h.
 $(O)/merlon: $(call obj,$(cli_src)) $(client_a) $(lib_a)
 	@echo "  LD      $(SAN) $@"
 	@$(CC) $(CFLAGS) $(LINKOPT) -o $@ $^ $(libs)
 
 $(O)/merlond: $(call obj,$(agent_src)) $(client_a) $(lib_a)
 	@echo "  LD      $(SAN) $@"
-	@$(CC) $(CFLAGS) $(LINKOPT) -o $@ $^ $(client_libs) $(libs)
+	@$(CC) $(CFLAGS) $(LINKOPT) -o $@ $^ $(libs)
 
 $(call obj,$(cli_src) $(agent_src)): CPPFLAGS += -Iuserspace/client
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * libcurl, loaded by ml_client_setup() and not before: `merlon` arms a machine in its
- * initramfs, and asks nobody there. What libcurl itself needs are forty libraries.
+ * initramfs, and asks nobody there; of merlond's three processes one asks, where the node
+ * is enrolled. What libcurl itself needs are forty libraries, and megabytes.
  */
 #ifndef ML_CLIENT_CURL_H
 #define ML_CLIENT_CURL_H
