@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
+# timeout: 300
 # The audit log of a merlon-control that runs: cosigned by the signer, which sees when it
 # was put back; copied to syslog; and old entries go. The judge is merlon audit verify, on
 # the files and the two public keys.

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
+# timeout: 300
 # backup and restore of merlon-control, beside a signer that goes on: what was let in
 # behind the backup comes back from the signer's ledger, what was revoked stays so.
 #

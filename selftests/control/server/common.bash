@@ -27,10 +27,13 @@ port=$((20000 + RANDOM % 10000))
 passphrase=canary-passphrase-$RANDOM$RANDOM
 server='' signer=''
 
+# Its status is the server's.
 stop_server() {
 	[ -z "$server" ] || kill "-${1:-TERM}" "$server" 2>/dev/null
 	[ -z "$server" ] || wait "$server" 2>/dev/null
+	set -- $?
 	server=''
+	return "$1"
 }
 stop_signer() {
 	[ -z "$signer" ] || kill -9 "$signer" 2>/dev/null
@@ -74,9 +77,10 @@ local_api() {
 	curl -sS --http2-prior-knowledge --unix-socket "$at/admin.sock" -o "$dir/body" -w '%{http_code}' \
 		"${@:2}" "http://localhost$1"
 }
+# Of the answer in a file that joiner wrote.
 status_of() { head -n 1 "$1"; }
-# join KEYFILE NAME: prints the status of the answer
-join() { mkdir -p "$2"; "$joiner" join 127.0.0.9 "$2" "$dir/$2" <"$1" >"$2/answer" 2>&1; status_of "$2/answer"; }
+# join KEYFILE NAME [ADDRESS]: prints the status of the answer
+join() { mkdir -p "$2"; "$joiner" join "${3:-127.0.0.9}" "$2" "$dir/$2" <"$1" >"$2/answer" 2>&1; status_of "$2/answer"; }
 nodes_are() { [ "$(control status --json | jq -r .generation.nodes)" = "$1" ]; }
 audit_verify() { "$merlon" audit verify --key "$at/state/audit.pub" "$at/state/audit" "$@"; }
 # A network with a policy, and a server and a signer that run.

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
+# timeout: 300
 # merlon-control and merlon-signer as they are installed: users of their own, behind their
 # system call filters, SQLite. Everybody else is on loopback, from addresses of their own:
 #
@@ -13,48 +14,14 @@
 # shellcheck source=../../lib/tap.sh
 . "$(dirname "$0")/../../lib/tap.sh"
 cd "$(dirname "$0")/../../.." || exit
-build=$PWD/build/${BUILD:-user}
-merlon=$PWD/build/user/merlon trustee=$PWD/build/user/tools/trustee
-joiner=$build/server/joiner crowd=$build/server/crowd
-# Leaks cannot be looked for: nobody may trace these programs, not even themselves. init
-# gives the signer no environment.
-export ASAN_OPTIONS=detect_leaks=0
-beginner=$PWD/build/user/merlon-signer
-[ "$(id -u)" = 0 ] || bail "this test changes users: run it as root"
-for program in "$build/merlon-control" "$build/merlon-signer" "$joiner" "$crowd" "$merlon" "$trustee"; do
+# shellcheck source=common.bash
+. selftests/control/server/common.bash
+crowd=$build/server/crowd trustee=${merlon%/*}/tools/trustee
+for program in "$crowd" "$trustee"; do
 	[ -x "$program" ] || bail "$program is not built"
 done
 
-# In memory: what kill -9 can lose is the same there.
-dir=$(mktemp -d /dev/shm/control.XXXXXX) || bail "no directory in memory"
-at_exit rm -rf "$dir"
-chmod 711 "$dir"
-cd "$dir" || exit
-port=$((20000 + RANDOM % 10000))
-passphrase=canary-passphrase-$RANDOM$RANDOM
-server='' signer=''
-
-stop_server() {
-	[ -z "$server" ] || kill "-${1:-TERM}" "$server" 2>/dev/null
-	[ -z "$server" ] || wait "$server"
-	set -- $?
-	server=''
-	return "$1"
-}
-stop_signer() {
-	[ -z "$signer" ] || kill -9 "$signer" 2>/dev/null
-	[ -z "$signer" ] || wait "$signer" 2>/dev/null
-	signer=''
-}
-at_exit stop_server KILL
-at_exit stop_signer
-
-start_signer() {
-	"$build/merlon-signer" --state-dir "$dir/ledger" --key "$dir/keys/signing.key" \
-		--socket "$dir/signer.sock" --user nobody --server-user daemon 2>>"$dir/signer.log" &
-	signer=$!
-	wait_for 10 test -S "$dir/signer.sock" || bail "no signer: $(cat "$dir/signer.log")"
-}
+# What it says is kept, and systemd's socket is a test's.
 start_server() {
 	: >"$dir/started"
 	NOTIFY_SOCKET=$dir/notify "$build/merlon-control" serve --config "$dir/control.json" \
@@ -62,27 +29,9 @@ start_server() {
 	server=$!
 	wait_for 20 grep -q 'ready:' "$dir/started" || bail "no server: $(cat "$dir/started")"
 }
-control() { local command=$1; shift; "$build/merlon-control" "$command" --config "$dir/control.json" "$@"; }
-key_create() {
-	"$build/merlon-control" key create --config "$dir/control.json" --passphrase-fd 3 \
-		--membership-key "$dir/keys/membership.key" "$@" 3<<<"$passphrase" 2>key.err
-}
-publish() {
-	"$build/merlon-control" policy publish --config "$dir/control.json" --passphrase-fd 3 \
-		--policy-key "$dir/keys/policy.key" "$1" 3<<<"$passphrase"
-}
-local_api() {
-	curl -sS --http2-prior-knowledge --unix-socket "$dir/admin.sock" -o "$dir/body" -w '%{http_code}' \
-		"${@:2}" "http://localhost$1"
-}
 api() { curl -sS -k -o "$dir/body" -w '%{http_code}' "${@:2}" "https://127.0.0.1:$port$1"; }
-# Of the answer in a file that joiner wrote: its status.
-status_of() { head -n 1 "$1"; }
-join() { mkdir -p "$2"; "$joiner" join "${3:-127.0.0.9}" "$2" "$dir/$2" <"$1" >"$2/answer" 2>&1; status_of "$2/answer"; }
 events() { "$merlon" audit show --json --key "$dir/state/audit.pub" "$dir/state/audit" 2>/dev/null | jq -r '.. | .event_type? // empty'; }
 generation() { control status --json | jq -r '.generation | if . then "\(.epoch) \(.serial)" else "0 0" end'; }
-nodes() { control status --json | jq -r .generation.nodes; }
-nodes_are() { [ "$(nodes)" = "$1" ]; }
 
 socat -u UNIX-RECV:"$dir/notify" - >notified &
 notifier=$!
@@ -91,17 +40,9 @@ wait_for 5 test -S "$dir/notify"
 chmod 666 "$dir/notify"
 
 # --- a new network ----------------------------------------------------------
-init() {
-	"$build/merlon-control" init --network net --url "https://127.0.0.1:$port" \
-		--listen "127.0.0.1:$port" --directory "$dir/state" --config "$dir/control.json" \
-		--keys "$dir/keys" --user daemon --admin-socket "$dir/admin.sock" \
-		--signer-socket "$dir/signer.sock" --signer-directory "$dir/ledger" \
-		--signer-user nobody --signer-program "$beginner" "$@"
-}
-chmod 1777 "$dir"
-init --passphrase-fd 3 3<<<"$passphrase" >init.out 2>&1 || bail "init: $(cat init.out)"
+init net >init.out 2>&1 || bail "init: $(cat init.out)"
 like "$(cat init.out)" "hosted, this server can invent" "init makes a hosted network, and says what that means"
-exits 2 "a second init does nothing" init
+exits 2 "a second init does nothing" init net
 not_ok "without a terminal, and without a word about a passphrase, there is no network" \
 	setsid -w "$build/merlon-control" init --network other --url https://127.0.0.1:1 \
 	--directory "$dir/other" --config "$dir/other.json" --keys "$dir/other-keys" --user daemon \
@@ -316,11 +257,11 @@ not_ok "nor as it was printed" found "$(cut -c14-50 many)"
 stop_signer
 "$trustee" root net 1 0 r1 >root1
 rm -rf state ledger control.json keys2
-init --root root1 --keys "$dir/keys2" >init.out 2>&1
+init net --root root1 --keys "$dir/keys2" >init.out 2>&1
 like "$(cat init.out)" "withhold, not invent" "with keys that are elsewhere, it says so"
 not_ok "and makes none" test -e keys2
 "$trustee" root net 1 0 m1 >bad
 rm -rf state control.json
-exits 2 "a root that its own keys did not sign is refused" init --root bad
+exits 2 "a root that its own keys did not sign is refused" init net --root bad
 
 done_testing

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
+# timeout: 300
 # What an operator does to a network that runs, with the commands of docs/operations.md:
 # revoke, renew the root, replace the keys of roles one after the other, raise the epoch.
 # A node that joined before goes along with all of it.
