@@ -96,7 +96,8 @@ credential() { CREDENTIALS_DIRECTORY=$dir/credentials from_file; }
 ok "a credential" credential
 forget_node
 if command -v script >/dev/null; then
-	prompted() { (sleep 1; cat "$key") | script -qec "$merlon enrol --name n1 \
+	asked() { wait_for 20 test -s "$tap_dir/output" >&2; }
+	prompted() { (asked; cat "$key") | script -qec "$merlon enrol --name n1 \
 		--state-dir $state --inbox $inbox --user nobody --no-start" /dev/null; }
 	ok "a prompt" prompted
 	not_ok "which does not show it" grep -q merlon-key-1:K "$tap_dir/output"

@@ -219,10 +219,10 @@ int tunnel_endpoints(struct apply *apply, struct ml_bytes text, struct ml_error 
 	json_decref(json);
 	if (code)
 		return code;
-	reach_learn(&endpoints);
-	if (self.on && self.has_wanted)
+	code = reach_learn(&endpoints, error);
+	if (!code && self.on && self.has_wanted)
 		reach();
-	return 0;
+	return code;
 }
 
 void tunnel_tend(void)

@@ -104,8 +104,8 @@ int tunnel_give(const struct tunnel_wires *wires, const struct tunnel_scene *sce
 
 /* ---- tunnel_reach.c: where the peers are, by what the server says */
 
-/* From now on; what was tried before is forgotten. */
-void reach_learn(struct ml_endpoints *endpoints);
+/* From now on; what was tried before is forgotten. Taken over in any case. -ENOMEM */
+int reach_learn(struct ml_endpoints *endpoints, struct ml_error *error);
 /**
  * reach_tend - another address for peers that do not answer at the one they have
  *

@@ -26,18 +26,19 @@ static struct {
 	struct attempt *attempts;	/* as many */
 } self;
 
-void reach_learn(struct ml_endpoints *endpoints)
+int reach_learn(struct ml_endpoints *endpoints, struct ml_error *error)
 {
 	struct attempt *attempts = calloc(endpoints->count + 1, sizeof(*attempts));
 
 	if (!attempts) {
 		ml_endpoints_free(endpoints);
-		return;
+		return ml_error_set(error, -ENOMEM, "no memory for endpoints");
 	}
 	free(self.attempts);
 	ml_endpoints_free(&self.known);
 	self.attempts = attempts;
 	self.known = *endpoints;
+	return 0;
 }
 
 static bool was_heard(const struct ml_wireguard_peer *peer)

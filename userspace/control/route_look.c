@@ -5,6 +5,7 @@
 
 #include <sodium.h>
 
+#include "base64.h"
 #include "grant.h"
 #include "route.h"
 #include "routes.h"
@@ -68,14 +69,6 @@ static json_t *hex_json(const uint8_t bytes[static 32])
 	return json_string(sodium_bin2hex(text, sizeof(text), bytes, 32));
 }
 
-static json_t *base64_json(const uint8_t bytes[static 32])
-{
-	char text[48];
-
-	return json_string(sodium_bin2base64(text, sizeof(text), bytes, 32,
-					     sodium_base64_VARIANT_ORIGINAL));
-}
-
 /* What the server keeps as JSON; as a text where it is none. */
 static json_t *inner_json(const char *text)
 {
@@ -90,7 +83,7 @@ static json_t *node_json(const void *what)
 
 	return json_pack("{s:s, s:s, s:o, s:o, s:o, s:s, s:o, s:o, s:s, s:I, s:I}", "name",
 			 node->name, "state", store_node_state_name(node->state), "identity",
-			 base64_json(node->identity), "wireguard", base64_json(node->wireguard),
+			 ml_base64_json(node->identity, 32), "wireguard", ml_base64_json(node->wireguard, 32),
 			 "tags", inner_json(node->tags), "owner", node->owner, "addresses",
 			 inner_json(node->addresses), "certificate",
 			 node->has_certificate ? hex_json(node->certificate) : json_null(),

@@ -8,6 +8,7 @@
 #include <sodium.h>
 
 #include "authority.h"
+#include "base64.h"
 #include "distribution.h"
 #include "join_route.h"
 #include "leaf.h"
@@ -23,20 +24,6 @@
 #define WAIT_MAX	55	/* seconds */
 
 /* --------------------------------------------------------------- generation */
-
-static json_t *base64_json(const void *data, size_t length)
-{
-	size_t size = sodium_base64_ENCODED_LEN(length, sodium_base64_VARIANT_ORIGINAL);
-	char *text = malloc(size);
-	json_t *json;
-
-	if (!text)
-		return NULL;
-	sodium_bin2base64(text, size, data, length, sodium_base64_VARIANT_ORIGINAL);
-	json = json_string(text);
-	free(text);
-	return json;
-}
 
 static json_t *block_json(const struct ml_leaf_block *block)
 {
@@ -61,9 +48,9 @@ static json_t *generation_json(const struct distribution *from, size_t index,
 		return NULL;
 	json = json_pack("{s:{s:o, s:o}, s:o, s:o, s:o}", "blocks",
 			 "image", block_json(&parsed.image), "rules", block_json(&parsed.rules),
-			 "envelope", base64_json(from->envelope.data, from->envelope.length),
-			 "leaf", base64_json(leaf.data, leaf.length),
-			 "proof", base64_json(proof, length));
+			 "envelope", ml_base64_json(from->envelope.data, from->envelope.length),
+			 "leaf", ml_base64_json(leaf.data, leaf.length),
+			 "proof", ml_base64_json(proof, length));
 	free(proof);
 	return json;
 }

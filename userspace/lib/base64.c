@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "base64.h"
 
+#include <stdlib.h>
+
 #include <sodium.h>
 
 bool ml_base64_decode_variant(const char *text, size_t length, int variant, uint8_t *ret,
@@ -19,4 +21,18 @@ bool ml_base64_decode(const char *text, size_t length, uint8_t *ret, size_t size
 {
 	return ml_base64_decode_variant(text, length, sodium_base64_VARIANT_ORIGINAL, ret, size,
 					ret_length);
+}
+
+json_t *ml_base64_json(const void *data, size_t length)
+{
+	size_t size = sodium_base64_encoded_len(length, sodium_base64_VARIANT_ORIGINAL);
+	char *text = malloc(size);
+	json_t *value;
+
+	if (!text)
+		return NULL;
+	sodium_bin2base64(text, size, data, length, sodium_base64_VARIANT_ORIGINAL);
+	value = json_string(text);
+	free(text);
+	return value;
 }

@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <jansson.h>
+
 /**
  * ml_base64_decode - base64 in its one form
  * @ret: @size bytes of room; overwritten also where this returns false
@@ -18,5 +20,7 @@ bool ml_base64_decode(const char *text, size_t length, uint8_t *ret, size_t size
 /* As above, in another form: one of libsodium's sodium_base64_VARIANT_. */
 bool ml_base64_decode_variant(const char *text, size_t length, int variant, uint8_t *ret,
 			      size_t size, size_t *ret_length);
+/* The other way, as JSON has it; NULL: no memory. */
+json_t *ml_base64_json(const void *data, size_t length);
 
 #endif

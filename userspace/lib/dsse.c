@@ -37,20 +37,6 @@ int ml_dsse_pae(const char *type, const void *body, size_t length, uint8_t **ret
 	return 0;
 }
 
-static json_t *base64_json(const void *data, size_t length)
-{
-	size_t size = sodium_base64_encoded_len(length, sodium_base64_VARIANT_ORIGINAL);
-	char *text = malloc(size);
-	json_t *value;
-
-	if (!text)
-		return NULL;
-	sodium_bin2base64(text, size, data, length, sodium_base64_VARIANT_ORIGINAL);
-	value = json_string(text);
-	free(text);
-	return value;
-}
-
 /* @size is room for what @text may decode to. */
 static bool base64_decode(const char *text, bool canonical, uint8_t *ret, size_t size,
 			  size_t *ret_length)
@@ -75,7 +61,7 @@ static json_t *signature_json(const struct ml_secret_key *key, const uint8_t *pa
 	ml_secret_key_public(key, &public);
 	ml_public_key_id(&public, id);
 	return json_pack("{s:s, s:o}", "keyid", id, "sig",
-			 base64_json(signature, sizeof(signature)));
+			 ml_base64_json(signature, sizeof(signature)));
 }
 
 static json_t *signatures_json(const struct ml_secret_key *const *keys, size_t key_count,
@@ -101,7 +87,7 @@ static int dsse_format(const char *type, const void *body, size_t length,
 	json_t *envelope;
 	char *text;
 
-	envelope = json_pack("{s:o, s:s, s:o}", "payload", base64_json(body, length),
+	envelope = json_pack("{s:o, s:s, s:o}", "payload", ml_base64_json(body, length),
 			     "payloadType", type, "signatures", signatures);
 	text = envelope ? ml_strict_dump(envelope, ret_length) : NULL;
 	json_decref(envelope);
