@@ -47,6 +47,7 @@ start() {
 		environment+=("$1")
 		shift
 	done
+	: >"$dir/log" # or what the last one said is taken for this one's
 	env "${environment[@]}" "$signer" --state-dir "$dir/state" --key "$dir/key" \
 		--socket "$socket" --user nobody --server-user root "${@:2}" 2>"$dir/log" &
 	pid=$!

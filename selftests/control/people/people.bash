@@ -21,6 +21,7 @@ declare -A secret
 
 server_start() {
 	mkdir -p "$dir"
+	: >"$dir/said"
 	"$peopled" serve "$dir" >"$dir/said" 2>>"$dir/journal" &
 	server=$!
 	at_exit kill "$server"

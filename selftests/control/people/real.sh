@@ -26,6 +26,7 @@ must "$control" init --network net --url "https://127.0.0.1:$port" --listen "127
 	--signer-directory "$dir/ledger" --signer-user nobody --signer-program "$build/merlon-signer" \
 	--passphrase-fd 3 3<<<"a phrase for the keys"
 start() {
+	: >"$dir/server.log"
 	"$control" serve --config "$dir/control.json" --user daemon >"$dir/server.log" 2>&1 &
 	server=$!
 	at_exit kill "$server"

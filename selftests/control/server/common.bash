@@ -50,6 +50,7 @@ start_signer() {
 	wait_for 10 test -S "$at/signer.sock" || bail "no signer: $(cat "$dir/signer.log")"
 }
 start_server() {
+	: >"$dir/started"
 	"$build/merlon-control" serve --config "$at/control.json" --user daemon >"$dir/started" 2>&1 &
 	server=$!
 	wait_for 20 grep -q 'ready:' "$dir/started" || bail "no server: $(cat "$dir/started")"
