@@ -4,6 +4,7 @@ _merlon_options() {
 	case $1 in
 	'adopt') echo '--dry-run --network --node --directory --listen --no-passphrase --passphrase-fd --passphrase-file --socket --state-dir --json --help' ;;
 	'enrol') echo '--name --key-file --no-start --state-dir --inbox --user --json --help' ;;
+	'rotate') echo '--give-up --state-dir --inbox --user --json --help' ;;
 	'status') echo '--socket --state-dir --json --help' ;;
 	'rules') echo '--sort --watch --interval --count --state-dir --json --help' ;;
 	'explain') echo '--file --node --verbose --leaving --user --cgroup --outside --state-dir --json --help' ;;
@@ -42,7 +43,7 @@ _merlon_options() {
 
 _merlon_words() {
 	case $1 in
-	'') echo 'adopt enrol status rules explain drops leaks apply arm disarm policy key trust admin audit completion version help' ;;
+	'') echo 'adopt enrol rotate status rules explain drops leaks apply arm disarm policy key trust admin audit completion version help' ;;
 	'policy') echo 'check test compile sign renew verify show diff' ;;
 	'key') echo 'generate show' ;;
 	'trust') echo 'init' ;;
@@ -58,6 +59,8 @@ _merlon_argument() {
 	'adopt --network' | 'adopt --node' | 'adopt -n' | 'adopt --listen' | 'adopt --passphrase-fd') echo none ;;
 	'enrol --key-file' | 'enrol -f' | 'enrol --state-dir' | 'enrol --inbox') echo file ;;
 	'enrol --name' | 'enrol -n' | 'enrol --user') echo none ;;
+	'rotate --state-dir' | 'rotate --inbox') echo file ;;
+	'rotate --user') echo none ;;
 	'status --socket' | 'status --state-dir') echo file ;;
 	'rules --state-dir') echo file ;;
 	'rules --interval' | 'rules -i' | 'rules --count' | 'rules -c') echo none ;;

@@ -77,7 +77,7 @@ node_start() { # NAME
 		--socket "$dir/$1.sock" --user nobody -v 2>"$dir/$1.log" &
 	nodes+=($!)
 }
-nodes_end() { kill "${nodes[@]}" 2>/dev/null; wait "${nodes[@]}" 2>/dev/null; }
+nodes_end() { kill "${nodes[@]}" 2>/dev/null; wait "${nodes[@]}" 2>/dev/null; nodes=(); }
 at_exit nodes_end
 generation() { tail -n 1 "$dir/$1/kernel-log" 2>/dev/null | cut -d' ' -f2; }
 same_and_above() { # GENERATION: both nodes have one, and another than that
@@ -146,6 +146,48 @@ is "$(generation n1)" "$before" "what is in force stays"
 control_start
 policy 9443
 ok "it is back: the next change arrives" wait_for 6 same_and_above "$before"
+
+# --- other keys --------------------------------------------------------------------
+leaf() { strings -n 200 "$dir/$1/accepted.bundle" | grep -o '{"blocks":{"image.*' | jq -r ".config.$2"; }
+rotate() { "$merlon" rotate --state-dir "$dir/n1" --inbox "$dir/n1-inbox" --user nobody "$@"; }
+knows() { [ "$(leaf n2 'peers[].publicKey')" = "$1" ] && [ "$(leaf n1 publicKey)" = "$1" ]; }
+public() { wg pubkey <"$dir/n1/wireguard.$1"; }
+ok "n2 has n1's key, and n1 its own" knows "$(public key)"
+cp "$dir/n1/identity.key" "$dir/old-identity"
+control_stop
+exits 2 "no server: no rotation" rotate
+ok "but one that waits" test -s "$dir/n1/rotating.json"
+waiting=$(jq -r .payload "$dir/n1/rotating.json" | base64 -d | jq .counter)
+is "$(cat "$dir/n1/identity.key")" "$(cat "$dir/old-identity")" "and the identity key is as it was"
+control_start
+is "$(rotate --json | jq .counter)" "$waiting" "it is sent again"
+not_ok "and the identity key is another" cmp -s "$dir/n1/identity.key" "$dir/old-identity"
+ok "both nodes have a generation with the new WireGuard key" wait_for 10 knows "$(public next)"
+refused 1 "waits for a generation" "the next waits for the key that it brought" rotate
+mv "$dir/n1/wireguard.next" "$dir/n1/wireguard.key" # as merlond does where the tunnel is its own
+rm "$dir/n1-inbox/courier/certificate.pem"
+cp "$dir/n1/identity.key" "$dir/new-identity"
+nodes_end
+cp "$dir/old-identity" "$dir/n1/identity.key"
+node_start n1
+ok "the old identity key is worth nothing" wait_for 10 grep -q 'courier: .* says: ' "$dir/n1.log"
+not_ok "no certificate for it" test -e "$dir/n1-inbox/courier/certificate.pem"
+cp "$dir/new-identity" "$dir/n1/identity.key"
+nodes_end
+node_start n1
+ok "by the new one there is a certificate" wait_for 10 test -s "$dir/n1-inbox/courier/certificate.pem"
+node_start n2
+ok "a second rotation" rotate
+ok "of which both hear" wait_for 10 knows "$(public next)"
+exits 1 "which is not to be given up" rotate --give-up
+ok "whose key is still there" knows "$(public next)"
+mv "$dir/n1/wireguard.next" "$dir/n1/wireguard.key"
+control_stop
+exits 2 "a third, and no server" rotate
+ok "can be given up" rotate --give-up
+not_ok "and its keys are gone" test -e "$dir/n1/wireguard.next"
+not_ok "and so is it" test -e "$dir/n1/rotating.json"
+control_start
 
 before=$(generation n1)
 of_two=$(generation n2)

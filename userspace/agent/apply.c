@@ -192,7 +192,6 @@ static void start(struct agent *agent)
 	self.agent = agent;
 	make_timers();
 	tunnel_open(agent);
-	enrolled_open(agent);
 	privilege_enclose(agent->state_dir);
 	privilege_drop(0, 0, 1ull << CAP_NET_ADMIN);
 	if (ml_kernel_open(&self.kernel, &error))
@@ -206,6 +205,7 @@ int apply_run(struct agent *agent)
 
 	start(agent);
 	store_setup();
+	enrolled_check(agent);
 	store_read_watermark(&self.watermark);
 	accept_catch_up(&self);
 	report_kernel(&self, &status);

@@ -34,8 +34,8 @@ int64_t accept_due(struct apply *apply);
 
 /* ---- enrolled.c: of a node that is enrolled: its root, its identity */
 
-/* Reads the identity key, while there are files. */
-void enrolled_open(const struct agent *agent);
+/* At start: can the identity key be read? */
+void enrolled_check(const struct agent *agent);
 /* {"roots":[…]}, from the one behind the last on: the last of them, once it is written. */
 int enrolled_roots(struct apply *apply, struct ml_bytes text, struct ml_error *error);
 /* Does the root let this generation in now? -ETIME, -ESTALE, -ENOENT; 0: not enrolled */

@@ -17,18 +17,16 @@
 #include "store.h"
 #include "strict.h"
 
-static struct ml_secret_key *identity;
-
-void enrolled_open(const struct agent *agent)
+void enrolled_check(const struct agent *agent)
 {
+	struct ml_secret_key *identity;
 	struct ml_error error;
-	char path[512];
 
 	if (!agent->enrolled)
 		return;
-	snprintf(path, sizeof(path), "%s/%s", agent->options.state_dir, ML_IDENTITY_FILE);
-	if (ml_secret_key_read(path, NULL, &identity, &error))
+	if (ml_secret_key_read(ML_IDENTITY_FILE, NULL, &identity, &error))
 		die("the identity key: %s", error.text);
+	ml_secret_key_free(identity);
 }
 
 /* ---------------------------------------------------------------------- roots */
@@ -109,6 +107,7 @@ int enrolled_judge(const struct apply *apply, const struct ml_statement *stateme
 
 /* ---------------------------------------------------------------------- renewal */
 
+/* The file is read each time: `merlon rotate` may have put another key there. */
 static int sign(const struct apply *apply, const struct message_signing *what, uint8_t **ret,
 		size_t *ret_length, struct ml_error *error)
 {
@@ -116,11 +115,17 @@ static int sign(const struct apply *apply, const struct message_signing *what, u
 	struct ml_challenge challenge = {
 		.signer = agent->root.roles[ML_ROLE_SIGNING].keys[0], .time = time(NULL),
 	};
+	struct ml_secret_key *identity;
+	int code = ml_secret_key_read(ML_IDENTITY_FILE, NULL, &identity, error);
 
+	if (code)
+		return code;
 	strcpy(challenge.network, agent->root.network);
 	memcpy(challenge.nonce, what->nonce, sizeof(challenge.nonce));
-	return ml_renewal_make(&challenge, agent->enrolment.node, identity, what->tls_key,
+	code = ml_renewal_make(&challenge, agent->enrolment.node, identity, what->tls_key,
 			       time(NULL), ret, ret_length, error);
+	ml_secret_key_free(identity);
+	return code;
 }
 
 int enrolled_sign(const struct apply *apply, const struct message_signing *what,

@@ -50,7 +50,7 @@ static const int apply[] = {
 	CALL(ftruncate), CALL(rename), CALL(renameat), CALL(renameat2), CALL(link),
 	CALL(linkat), CALL(unlink), CALL(unlinkat), CALL(fstatfs), CALL(access),
 	CALL(faccessat), CALL(sendto), CALL(recvfrom), CALL(timerfd_settime),
-	CALL(munlock),		/* of secrets, as they are wiped */
+	CALL(mlock), CALL(munlock),	/* of secrets */
 };
 
 /* Reads and cleans the inbox, serves the socket. */

@@ -13,6 +13,7 @@
 #include "desired.h"
 #include "locked.h"
 #include "log.h"
+#include "store.h"
 #include "strict.h"
 #include "wireguard_set.h"
 
@@ -20,6 +21,7 @@
 
 static struct {
 	bool on;
+	bool rotates;			/* the key is the state directory's own */
 	struct tunnel_wires wires;
 	uint8_t *key;
 	int timer;
@@ -45,19 +47,34 @@ int tunnel_check(const struct agent_options *options, struct ml_error *error)
 	return code;
 }
 
+static void take_key(uint8_t *key)
+{
+	self.key = key;
+	self.wires.key = key;
+	ml_wireguard_key_public(key, self.wires.public_key);
+}
+
 static int open_wires(const struct agent *agent, struct ml_error *error)
 {
 	struct tunnel_wires *wires = &self.wires;
-	int code = ml_wireguard_key_read(agent->options.tunnel, &self.key, error);
+	uint8_t *key;
+	int code = ml_wireguard_key_read(agent->options.tunnel, &key, error);
 
 	if (code)
 		return code;
-	wires->key = self.key;
-	ml_wireguard_key_public(self.key, wires->public_key);
+	take_key(key);
 	code = ml_genl_socket(WG_GENL_NAME, WG_GENL_VERSION, &wires->genl, error);
 	if (!code)
 		code = ml_netlink_lock(ml_genl_netlink(wires->genl), error);
 	return code ? code : ml_rtnl_open(&wires->rtnl, error);
+}
+
+static bool is_own_key(const struct agent *agent)
+{
+	char path[512];
+
+	snprintf(path, sizeof(path), "%s/" ML_WIREGUARD_FILE, agent->options.state_dir);
+	return agent->enrolled && !strcmp(path, agent->options.tunnel);
 }
 
 void tunnel_open(const struct agent *agent)
@@ -66,6 +83,7 @@ void tunnel_open(const struct agent *agent)
 
 	if (!agent->options.tunnel)
 		return;
+	self.rotates = is_own_key(agent);
 	self.wires.listen_port = agent->options.listen_port;
 	self.wires.take_over = agent->options.take_over;
 	snprintf(self.wires.alias, sizeof(self.wires.alias), "merlon %s/%s",
@@ -346,11 +364,55 @@ void tunnel_undo(const struct ml_device *next)
 	tunnel_tend();
 }
 
+/* The key to come, if @public is its public half. */
+static int next_key(const uint8_t public[static 32], uint8_t **ret, struct ml_error *error)
+{
+	uint8_t own[32], *key;
+	int code = self.rotates ? ml_wireguard_key_read(ML_WIREGUARD_NEXT_FILE, &key, error) :
+				  -ENOENT;
+
+	if (code)
+		return code;
+	ml_wireguard_key_public(key, own);
+	if (memcmp(own, public, sizeof(own))) {
+		ml_locked_free(key);
+		return -ENOENT;
+	}
+	*ret = key;
+	return 0;
+}
+
+/*
+ * The peers know this node by another key as soon as they have this generation, too.
+ * ORDER: the file first: whoever dies here finds the key in it, and gives it the device.
+ */
+static void follow_key(const struct ml_device *next)
+{
+	struct ml_error error = { .text = "" };
+	uint8_t *key;
+	int code;
+
+	if (!next->has_key || !memcmp(next->key, self.wires.public_key, 32))
+		return;
+	code = next_key(next->key, &key, &error);
+	if (code) {
+		log_line(LOG_ERR, "tunnel", "the policy knows this node by another WireGuard "
+			 "key than the one it has, so no peer will hear it%s%s",
+			 code == -ENOENT ? "" : ": ", code == -ENOENT ? "" : error.text);
+		return;
+	}
+	store_rename(ML_WIREGUARD_NEXT_FILE, ML_WIREGUARD_FILE);
+	ml_locked_free(self.key);
+	take_key(key);
+	log_line(LOG_NOTICE, "tunnel", "the new WireGuard key is in force");
+}
+
 void tunnel_advance(struct ml_device *next)
 {
 	if (!self.on)
 		return;
 	forget_snapshot();
+	follow_key(next);
 	if (self.has_wanted)
 		ml_device_clean(&self.wanted);
 	self.wanted = *next;

@@ -73,8 +73,6 @@ struct tunnel_wires {
 struct tunnel_scene {
 	bool there;			/* the rest is known */
 	struct ml_rtnl_link link;
-	bool has_key;
-	uint8_t public_key[32];
 	uint32_t mark;			/* 0: none */
 	struct ml_device device;	/* a default route: any part of what makes one */
 };

@@ -34,8 +34,6 @@ static int read_wires(const struct tunnel_wires *wires, const char *name,
 		code = ml_wireguard_read_by(wires->genl, name, &kernel, error);
 	if (code)
 		return code;
-	scene->has_key = kernel.has_key;
-	memcpy(scene->public_key, kernel.public_key, sizeof(scene->public_key));
 	scene->mark = kernel.fwmark;
 	code = ml_device_from(&kernel, &scene->device);
 	ml_wireguard_clean(&kernel);
@@ -150,7 +148,7 @@ void tunnel_scene_clean(struct tunnel_scene *scene)
 /* As `ip link add` leaves it. */
 static bool is_untouched(const struct tunnel_scene *scene)
 {
-	return !scene->link.up && !scene->has_key && !scene->link.alias[0] &&
+	return !scene->link.up && !scene->device.has_key && !scene->link.alias[0] &&
 	       !scene->device.peer_count && !scene->device.addresses.count;
 }
 
@@ -235,10 +233,11 @@ int tunnel_settle(const struct tunnel_wires *wires, const struct tunnel_scene *s
 {
 	bool marks = has_default(&wanted->routes, AF_INET) ||
 		     has_default(&wanted->routes, AF_INET6);
-	bool key = !scene->has_key || memcmp(scene->public_key, wires->public_key, 32);
+	bool key = !scene->device.has_key ||
+		   memcmp(scene->device.key, wires->public_key, 32);
 	struct ml_wireguard_settings settings = {
 		.private_key = key ? wires->key : NULL,
-		.listen_port = scene->has_key ? 0 : wires->listen_port,
+		.listen_port = scene->device.has_key ? 0 : wires->listen_port,
 		.fwmark = marks && !scene->mark ? TUNNEL_MARK : 0,
 	};
 

@@ -12,6 +12,6 @@ extern const struct cli_command cli_admin_create, cli_admin_list, cli_admin_logi
 	cli_disarm, cli_drops, cli_enrol, cli_explain, cli_help, cli_key_generate,
 	cli_key_show, cli_leaks, cli_policy_check, cli_policy_compile, cli_policy_diff,
 	cli_policy_renew, cli_policy_show, cli_policy_sign, cli_policy_test,
-	cli_policy_verify, cli_rules, cli_status, cli_trust_init, cli_version;
+	cli_policy_verify, cli_rotate, cli_rules, cli_status, cli_trust_init, cli_version;
 
 #endif

@@ -96,7 +96,7 @@ static int find_user(struct enrol *enrol, struct ml_error *error)
 	const struct passwd *user = getpwnam(name ? name : ML_DAEMON_USER);
 
 	if (geteuid())
-		return ml_error_set(error, -EPERM, "only root can enrol a machine");
+		return ml_error_set(error, -EPERM, "only root can do that: a node's keys are root's");
 	if (!user && !name)
 		user = getpwnam("nobody");	/* as merlond does */
 	if (!user || !user->pw_uid)
@@ -134,7 +134,7 @@ static int find_name(struct enrol *enrol, struct ml_error *error)
 	return 0;
 }
 
-static int begin(struct enrol *enrol, struct ml_error *error)
+int enrol_begin(struct enrol *enrol, struct ml_error *error)
 {
 	const struct cli *cli = enrol->cli;
 	const char *state_dir = cli_option(cli, "state-dir"), *inbox = cli_option(cli, "inbox");
@@ -143,11 +143,7 @@ static int begin(struct enrol *enrol, struct ml_error *error)
 	enrol->state_dir = state_dir ? state_dir : ML_DAEMON_STATE_DIR;
 	enrol->inbox = inbox ? inbox : ML_DAEMON_INBOX;
 	enrol->lock = -1;
-	if (!code)
-		code = find_user(enrol, error);
-	if (!code)
-		code = find_name(enrol, error);
-	return code ? code : enrol_prepare(enrol, error);
+	return code ? code : find_user(enrol, error);
 }
 
 /* 1: it is not enrolled yet. */
@@ -167,7 +163,7 @@ static int already(struct enrol *enrol, struct ml_error *error)
 
 /* ---------------------------------------------------------------------- whole */
 
-static void end(struct enrol *enrol)
+void enrol_end(struct enrol *enrol)
 {
 	ml_client_free(enrol->client);
 	ml_secret_key_free(enrol->one_time);
@@ -184,8 +180,12 @@ static void end(struct enrol *enrol)
 
 static int do_all(struct enrol *enrol, struct ml_error *error)
 {
-	int code = begin(enrol, error);
+	int code = enrol_begin(enrol, error);
 
+	if (!code)
+		code = find_name(enrol, error);
+	if (!code)
+		code = enrol_prepare(enrol, error);
 	if (!code)
 		code = already(enrol, error);
 	if (code <= 0)
@@ -243,7 +243,7 @@ static int enrol_run(struct cli *cli)
 
 	if (!code)
 		answer(&enrol);
-	end(&enrol);
+	enrol_end(&enrol);
 	if (!code)
 		start_daemon(cli);
 	if (code == -EALREADY || code == -EACCES || code == -EKEYREJECTED)

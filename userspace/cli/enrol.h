@@ -35,6 +35,11 @@ struct enrol {
 	int64_t until;			/* of the certificate, Unix seconds */
 };
 
+/* ---- enrol.c */
+/* Of the options: directories and user; nobody looks into this process from then on. */
+int enrol_begin(struct enrol *enrol, struct ml_error *error);
+void enrol_end(struct enrol *enrol);
+
 /* ---- enrol_keys.c */
 #define ENROL_PATH 512
 /* @directory/@name. -ENAMETOOLONG */
@@ -42,8 +47,12 @@ int enrol_path(const char *directory, const char *name, char ret[static ENROL_PA
 	       struct ml_error *error);
 /* The directories, and this run alone in them. -EBUSY: another one is at it */
 int enrol_prepare(struct enrol *enrol, struct ml_error *error);
+/* The latter alone. */
+int enrol_lock(struct enrol *enrol, struct ml_error *error);
 /* Identity, WireGuard, TLS: as they are, or made. */
 int enrol_keys(struct enrol *enrol, struct ml_error *error);
+/* Of a node that is in: key and certificate for TLS. -ENOENT */
+int enrol_read_tls(struct enrol *enrol, struct ml_error *error);
 /* Into the courier's directory, by its user, who can read it. */
 int enrol_write_certificate(const struct enrol *enrol, struct ml_error *error);
 

@@ -10,8 +10,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <sodium.h>
-
 #include "file.h"
 #include "locked.h"
 #include "tls_key.h"
@@ -45,7 +43,7 @@ static int prepare_state(const char *path, struct ml_error *error)
 	return 0;
 }
 
-static int take_lock(struct enrol *enrol, struct ml_error *error)
+int enrol_lock(struct enrol *enrol, struct ml_error *error)
 {
 	char path[ENROL_PATH];
 	int code = enrol_path(enrol->state_dir, "enrol.lock", path, error);
@@ -57,8 +55,8 @@ static int take_lock(struct enrol *enrol, struct ml_error *error)
 		return ml_error_set(error, -errno, "cannot write in '%s': %s", enrol->state_dir,
 				    strerror(errno));
 	if (flock(enrol->lock, LOCK_EX | LOCK_NB))
-		return ml_error_set(error, -EBUSY, "another 'merlon enrol' is at work: wait for "
-				    "it to end");
+		return ml_error_set(error, -EBUSY, "another 'merlon enrol' or 'merlon rotate' is "
+				    "at work: wait for it to end");
 	return 0;
 }
 
@@ -88,7 +86,7 @@ int enrol_prepare(struct enrol *enrol, struct ml_error *error)
 	int code = prepare_state(enrol->state_dir, error);
 
 	if (!code)
-		code = take_lock(enrol, error);
+		code = enrol_lock(enrol, error);
 	return code ? code : prepare_inbox(enrol, error);
 }
 
@@ -156,26 +154,6 @@ static int identity(struct enrol *enrol, struct ml_error *error)
 	return code ? code : ml_secret_key_write(path, enrol->identity, NULL, error);
 }
 
-/* As `wg genkey` does it: 32 random bytes, clamped (RFC 7748, 5). */
-static int make_wireguard(const char *path, struct ml_error *error)
-{
-	const int variant = sodium_base64_VARIANT_ORIGINAL;
-	struct { uint8_t key[32]; char text[48]; } *secret;
-	int code;
-
-	secret = ml_locked_alloc(sizeof(*secret), "a WireGuard key", error);
-	if (!secret)
-		return -ENOMEM;
-	randombytes_buf(secret->key, sizeof(secret->key));
-	secret->key[0] &= 248;
-	secret->key[31] = (uint8_t)((secret->key[31] & 127) | 64);
-	sodium_bin2base64(secret->text, sizeof(secret->text), secret->key, 32, variant);
-	strcat(secret->text, "\n");
-	code = ml_file_write_new(path, secret->text, strlen(secret->text), 0600, error);
-	ml_locked_free(secret);
-	return code;
-}
-
 static int wireguard(struct enrol *enrol, struct ml_error *error)
 {
 	char path[ENROL_PATH];
@@ -186,7 +164,7 @@ static int wireguard(struct enrol *enrol, struct ml_error *error)
 	code = ml_wireguard_key_read(path, &enrol->wireguard, error);
 	if (code != -ENOENT)
 		return code;
-	code = make_wireguard(path, error);
+	code = ml_wireguard_key_make(path, error);
 	return code ? code : ml_wireguard_key_read(path, &enrol->wireguard, error);
 }
 
@@ -241,6 +219,36 @@ int enrol_keys(struct enrol *enrol, struct ml_error *error)
 	if (!code)
 		code = wireguard(enrol, error);
 	return code ? code : tls(enrol, error);
+}
+
+static int read_certificate(struct enrol *enrol, struct ml_error *error)
+{
+	char path[ENROL_PATH];
+	uint8_t *text;
+	size_t length;
+	int code = courier_path(enrol, ML_CERTIFICATE_FILE, path, error);
+
+	if (!code)
+		code = ml_file_read(path, ML_PEM_MAX, &text, &length, error);
+	if (!code)
+		enrol->certificate = (char *)text;
+	return code;
+}
+
+int enrol_read_tls(struct enrol *enrol, struct ml_error *error)
+{
+	char path[ENROL_PATH];
+	int code = courier_path(enrol, ML_TLS_KEY_FILE, path, error);
+
+	if (!code)
+		code = become(enrol->uid, enrol->gid, error);
+	if (code)
+		return code;
+	code = read_tls(enrol, path, error);
+	if (!code)
+		code = read_certificate(enrol, error);
+	come_back();
+	return code;
 }
 
 int enrol_write_certificate(const struct enrol *enrol, struct ml_error *error)

@@ -4,6 +4,7 @@
 const struct cli_command *const cli_commands[] = {
 	&cli_adopt,
 	&cli_enrol,
+	&cli_rotate,
 	&cli_status,
 	&cli_rules,
 	&cli_explain,

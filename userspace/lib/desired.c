@@ -160,7 +160,7 @@ static int check_keys(struct reader *reader, const json_t *peer)
 	return 0;
 }
 
-static int read_key(struct reader *reader, const json_t *json, struct ml_device_peer *peer)
+static int read_key(struct reader *reader, const json_t *json, uint8_t ret[static 32])
 {
 	const char *text;
 	size_t length = 0;
@@ -169,9 +169,9 @@ static int read_key(struct reader *reader, const json_t *json, struct ml_device_
 	if (code)
 		return code;
 	if (strlen(text) != 44 ||
-	    sodium_base642bin(peer->key, sizeof(peer->key), text, 44, NULL, &length, NULL,
+	    sodium_base642bin(ret, 32, text, 44, NULL, &length, NULL,
 			      sodium_base64_VARIANT_ORIGINAL) || length != 32 ||
-	    !memcmp(peer->key, ml_nobody, 32))
+	    !memcmp(ret, ml_nobody, 32))
 		return ml_error_set(reader->error, -EBADMSG, "%s: \"publicKey\" is no key of "
 				    "WireGuard's, in 44 characters of base64", reader->place);
 	return 0;
@@ -246,7 +246,7 @@ static int read_peer(struct reader *reader, const json_t *json, size_t index)
 		return 0;
 	}
 	reader->device.peer_count++;
-	code = read_key(reader, json, peer);
+	code = read_key(reader, json, peer->key);
 	if (!code)
 		code = read_allowed(reader, json, name, peer);
 	return code ? code : read_endpoint(reader, json, peer);
@@ -303,6 +303,18 @@ static int read_tunnel(struct reader *reader)
 				    "must have the name of a device");
 	strcpy(reader->device.name, name);
 	return 0;
+}
+
+/* A policy need not know it: then it is no peer of anybody. */
+static int read_own_key(struct reader *reader)
+{
+	struct ml_device *device = &reader->device;
+
+	if (!json_object_get(reader->config, "publicKey"))
+		return 0;
+	strcpy(reader->place, WHAT);
+	device->has_key = true;
+	return read_key(reader, reader->config, device->key);
 }
 
 /* ------------------------------------------------------------- as one whole */
@@ -380,6 +392,8 @@ static int read_config(struct reader *reader)
 				    "has no section \"nodes\", so that no tunnel can be made "
 				    "of it; run merlond without --tunnel");
 	code = read_tunnel(reader);
+	if (!code)
+		code = read_own_key(reader);
 	if (!code)
 		code = read_addresses(reader);
 	find_exits(reader);

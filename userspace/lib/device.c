@@ -85,6 +85,8 @@ int ml_device_from(const struct ml_wireguard_device *kernel, struct ml_device *r
 	int code = 0;
 
 	memcpy(device.name, kernel->name, sizeof(device.name));
+	device.has_key = kernel->has_key;
+	memcpy(device.key, kernel->public_key, sizeof(device.key));
 	device.peers = calloc(kernel->peer_count + 1, sizeof(*device.peers));
 	if (!device.peers)
 		return -ENOMEM;

@@ -29,6 +29,8 @@ struct ml_device_peer {
 
 struct ml_device {
 	char name[16];
+	bool has_key;			/* the next is known */
+	uint8_t key[32];		/* its own, public */
 	struct ml_device_peer *peers;	/* ascending by key, no duplicates */
 	size_t peer_count;
 	/* As in "ip address add": host bits are the address, the length is the net's. */
@@ -50,7 +52,7 @@ void ml_device_sort(struct ml_device *device);
 /* By (family, address): addresses with other lengths are the same address. */
 int ml_address_compare(const struct ml_prefix *a, const struct ml_prefix *b);
 
-/* Peers and name as the kernel told them, without addresses and routes. -ENOMEM. */
+/* Peers, key and name as the kernel told them, without addresses and routes. -ENOMEM. */
 int ml_device_from(const struct ml_wireguard_device *kernel, struct ml_device *ret);
 
 #endif

@@ -12,6 +12,14 @@
  *   wireguard.key   X25519, as `wg genkey` prints it
  *   joining.json    the join that was sent, until it is answered
  *
+ * Moreover, where `merlon rotate` gave it other keys:
+ *
+ *   identity.next   the identity key to come, until the server has it
+ *   wireguard.next  the WireGuard key to come, until a generation has it: merlond's
+ *                   apply renames it then
+ *   rotating.json   the rotation that was sent, until it is answered
+ *   rotated.json    the last one that was answered
+ *
  * In the directory "courier" of the inbox, of merlond's unprivileged half:
  *
  *   tls.key, certificate.pem   for the server, P-256
@@ -38,6 +46,10 @@
 #define ML_IDENTITY_FILE	"identity.key"
 #define ML_WIREGUARD_FILE	"wireguard.key"
 #define ML_JOINING_FILE		"joining.json"
+#define ML_IDENTITY_NEXT_FILE	"identity.next"
+#define ML_WIREGUARD_NEXT_FILE	"wireguard.next"
+#define ML_ROTATING_FILE	"rotating.json"
+#define ML_ROTATED_FILE		"rotated.json"
 #define ML_COURIER_DIR		"courier"
 #define ML_TLS_KEY_FILE		"tls.key"
 #define ML_CERTIFICATE_FILE	"certificate.pem"

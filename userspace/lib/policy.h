@@ -135,14 +135,15 @@ int ml_policy_node_json_of(const struct ml_policy_reach *reach, size_t index, js
  * ml_policy_node_json - the node's part of its bundle, but for the policy image
  *
  * A jansson object: {"addresses": [...], "allowances": {...}, "dns": {...},
- * "exit": {...}, "peers": [...], "routes": [...], "scope": "tunnels",
- * "tunnels": [...]}; keys that do not apply are left out. Caller owns it.
+ * "exit": {...}, "peers": [...], "publicKey": "...", "routes": [...],
+ * "scope": "tunnels", "tunnels": [...]}; keys that do not apply are left out. Caller owns it.
  *
  *   allowances  {"allow": ["ntp", ...], "lastResort": [canonical rules]}
  *   dns         {"guard": bool, "nameservers": [...], "search": [...]}
  *   exit        {"allowLan": bool, "nodes": [...], "self": is this node one?}
  *   peers       all other nodes by name: {"allowedIPs": [...], "endpoint": "...",
  *               "name": "...", "publicKey": "..."}
+ *   publicKey   of the node itself: with which its peers know it
  *   tunnels     [{"ignored": bool, "name": "wg0"}, ...]; the first is the node's own
  */
 int ml_policy_node_json(const struct ml_policy *policy, const char *node,

@@ -228,6 +228,8 @@ static int add_node(json_t *object, const struct ml_policy *policy,
 	if (add_prefixes(object, "addresses", node->addresses, node->address_count) ||
 	    add_exit(object, policy, node) || add_peers(object, others))
 		return -ENOMEM;
+	if (node->public_key && add(object, "publicKey", json_string(node->public_key)))
+		return -ENOMEM;
 	if (!node->route_count)
 		return 0;
 	return add_prefixes(object, "routes", node->routes, node->route_count);

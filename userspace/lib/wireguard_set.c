@@ -219,6 +219,25 @@ int ml_wireguard_key_read(const char *path, uint8_t **ret, struct ml_error *erro
 	return code;
 }
 
+int ml_wireguard_key_make(const char *path, struct ml_error *error)
+{
+	const int variant = sodium_base64_VARIANT_ORIGINAL;
+	struct { uint8_t key[32]; char text[48]; } *secret;
+	int code;
+
+	secret = ml_locked_alloc(sizeof(*secret), "a WireGuard key", error);
+	if (!secret)
+		return -ENOMEM;
+	randombytes_buf(secret->key, sizeof(secret->key));
+	secret->key[0] &= 248;
+	secret->key[31] = (uint8_t)((secret->key[31] & 127) | 64);
+	sodium_bin2base64(secret->text, sizeof(secret->text), secret->key, 32, variant);
+	strcat(secret->text, "\n");
+	code = ml_file_write_new(path, secret->text, strlen(secret->text), 0600, error);
+	ml_locked_free(secret);
+	return code;
+}
+
 void ml_wireguard_key_public(const uint8_t private_key[static 32], uint8_t ret[static 32])
 {
 	crypto_scalarmult_base(ret, private_key);

@@ -41,6 +41,9 @@ int ml_wireguard_set_peers(struct ml_genl *genl, const char *name,
  */
 int ml_wireguard_key_read(const char *path, uint8_t **ret, struct ml_error *error);
 
+/* A new one as such a file, mode 0600, fsynced: clamped (RFC 7748, 5). -EEXIST, -ENOMEM */
+int ml_wireguard_key_make(const char *path, struct ml_error *error);
+
 /* The public key of a private one (X25519). */
 void ml_wireguard_key_public(const uint8_t private_key[static 32], uint8_t ret[static 32]);
 
