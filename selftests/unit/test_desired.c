@@ -174,6 +174,8 @@ static void test_from_a_policy(void **state)
 	assert_int_equal(read_text(text), 0);
 	assert_string_equal(device.name, "wg0");
 	assert_int_equal(device.peer_count, 1);
+	assert_true(device.has_key);
+	assert_int_equal(device.key[0], 2);
 	assert_int_equal(device.routes.count, 2);
 	has_route(0, "10.0.0.254");
 	assert_int_equal(gaps.keyless, 1);
@@ -185,6 +187,13 @@ static void test_from_a_policy(void **state)
 	assert_int_equal(read_text(text), 0);
 	assert_string_equal(device.name, "wg7");
 	assert_int_equal(device.routes.count, 1);
+	ml_device_clean(&device);
+	free(text);
+	json_decref(config);
+	assert_int_equal(ml_policy_node_json(policy, "new", &config, &error), 0);
+	text = json_dumps(config, 0);
+	assert_int_equal(read_text(text), 0);
+	assert_false(device.has_key);
 	ml_device_clean(&device);
 	free(text);
 	json_decref(config);
@@ -280,6 +289,8 @@ static void test_malformed(void **state)
 			  "[{\"name\":\"wg0\"}]}"), "that a device can have");
 	refused(read_text("{\"addresses\":[\"127.0.0.1\"],\"peers\":[],\"tunnels\":"
 			  "[{\"name\":\"wg0\"}]}"), "that a device can have");
+	refused(read_text("{\"addresses\":[],\"peers\":[],\"publicKey\":\"AAAA\",\"tunnels\":"
+			  "[{\"name\":\"wg0\"}]}"), "44");
 	refused(read_text("{\"addresses\":[],\"peers\":[],\"tunnels\":[]}"), "name of a device");
 	refused(read_text("{\"addresses\":[],\"peers\":[],\"tunnels\":[{\"name\":\"../x\"}]}"),
 		"name of a device");
