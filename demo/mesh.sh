@@ -127,31 +127,34 @@ enrol_again() { # node: with the key of one that is in
 		--user nobody --no-start --key-file - <"$work/$1.key" 2>&1
 }
 
-# Who calls it by the new key, as it does itself.
-has_rotated() { # node
+# Its peers call it by the new key, as it does itself.
+has_rotated() { # node peer...
 	local peer
 
-	for peer in "${nodes[@]}"; do
-		[ "$peer" = "$1" ] || [ -n "$(peer_of "$peer" "$1")" ] || return 1
+	for peer in "${@:2}"; do
+		[ -n "$(peer_of "$peer" "$1")" ] || return 1
 	done
 	[ "$(in_ns "$1" wg show wg0 public-key)" = "$(key_of "$1")" ]
 }
 
 rotate() { # node
-	local old begin answer
+	local old begin answer node peers=()
 
 	old=$(key_of "$1")
+	for node in "${nodes[@]}"; do
+		[ -z "$(peer_of "$node" "$1")" ] || peers+=("$node")
+	done
 	in_ns "$1" merlon rotate --state-dir "$work/$1" --inbox "$work/$1-inbox" --user nobody \
 		>"$work/rotate.out" 2>&1 || die "$1: $(<"$work/rotate.out")"
 	begin=${EPOCHREALTIME/[.,]/}
 	echo "are you there" >&15
 	read -r -t $((30 * patience)) answer <&16 || true
 	silence=$(((${EPOCHREALTIME/[.,]/} - begin) / 1000))
-	until_true has_rotated "$1"
+	until_true has_rotated "$1" "${peers[@]}"
 	if [ "$(key_of "$1")" = "$old" ]; then
 		mark bad "$1 has its old key"
 	else
-		mark ok "$1 has another identity key and another WireGuard key; its peers know it by that"
+		mark ok "$1 has another identity key and another WireGuard key; ${#peers[@]} peers know it by that"
 	fi
 }
 

@@ -7,6 +7,7 @@ def of($figure): [.[] | .figures[] | select(.figure == $figure)];
 def red: if . == 0 then "0" else "**\(.)**" end;
 
 of("transitions") as $transitions | of("concurrency") as $concurrency | of("faults") as $faults |
+of("latency") as $latency | of("connections") as $connections |
 "# What the long tests found",
 "",
 "Written by `make test-long` (or `selftests/run-all --long GROUP`), each group by its last run; not by hand.",
@@ -43,6 +44,27 @@ if ($faults | length) == 0 then empty else
 	"",
 	table(["kernel", "fails", "of", "operations", "injected", "refused", "done all the same", "not answered", "wrong"]),
 	($faults[] | [.kernel, .mode, .which, "\(.operations)", "\(.injected)", "\(.refused)", "\(.done)", "\(.unanswered)", (.wrong | red)] | row)
+end,
+if ($latency | length) == 0 then empty else
+	"",
+	"## From a change of policy to its enforcement",
+	"",
+	"`selftests/node/latency.sh`: from `merlon-control policy publish` to the moment at which merlond gave the generation to the",
+	"kernel, over all nodes and changes; ms. CPU: of a node's merlond, and of server and signer together, for each node and change.",
+	"",
+	table(["nodes", "changes", "median", "95th percentile", "worst", "CPU of a node", "CPU of the server"]),
+	($latency[] | ["\(.nodes)", "\(.changes)", "\(.p50)", "\(.p95)", "\(.worst)", "\(.nodeCpu)", "\(.serverCpu)"] | row)
+end,
+if ($connections | length) == 0 then empty else
+	"",
+	"## Many nodes at one server",
+	"",
+	"`selftests/control/scale/connections.sh`: nodes that poll, each by a TLS connection with its own certificate.",
+	"Memory: of the server (VmRSS), all told, beyond what it had with no node connected, for each connection.",
+	"CPU: of the signer and of the server, for a generation in which ten nodes joined, up to the last node's answer.",
+	"",
+	table(["nodes", "connected", "memory, MiB", "KiB for each", "signer, ms of CPU", "server, ms of CPU", "all have it after, ms"]),
+	($connections[] | ["\(.nodes)", "\(.connected)", "\(.memory)", "\(.each)", "\(.signerCpu)", "\(.serverCpu)", "\(.milliseconds)"] | row)
 end,
 (.[] | select(.programs | length > 0) |
 	"",

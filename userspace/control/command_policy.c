@@ -38,7 +38,19 @@ struct given {
 	bool help;
 };
 
-/* Versions rise by any step: seconds do, and nobody has to remember the last. */
+/*
+ * Versions rise by any step: seconds do, and nobody has to remember the last. Where that
+ * was made by a clock that was ahead, or a moment ago, it is the one behind it.
+ */
+static uint64_t version_after(const json_t *status)
+{
+	const json_t *signer = json_object_get(status, "signer");
+	json_int_t last = json_integer_value(json_object_get(signer, "policyVersion"));
+	int64_t now = ml_date_now();
+
+	return (uint64_t)(now > last ? now : last + 1);
+}
+
 static int place_fill(struct ml_client *client, struct ml_policy_document *to,
 		      struct ml_error *error)
 {
@@ -53,12 +65,12 @@ static int place_fill(struct ml_client *client, struct ml_policy_document *to,
 		r = ml_strict_object(status, "status", "root", &root, error);
 	if (!r)
 		r = ml_strict_number(root, "status", "epoch", 0, INT64_MAX, &epoch, error);
+	if (!r) {
+		to->epoch = (uint64_t)epoch;
+		to->version = version_after(status);
+	}
 	json_decref(status);
-	if (r)
-		return r;
-	to->epoch = (uint64_t)epoch;
-	to->version = (uint64_t)ml_date_now();
-	return 0;
+	return r;
 }
 
 static int document_sign(const struct given *given, const struct ml_policy_document *document,

@@ -11,8 +11,10 @@
 #include "routes.h"
 #include "server.h"
 #include "server_private.h"
+#include "signer_client.h"
 
-#define STALE	(3 * 86400)	/* three renewals that did not come */
+#define STALE		(3 * 86400)	/* three renewals that did not come */
+#define SIGNER_SECONDS	2		/* to say which policy it has */
 
 static json_t *digest_json(const uint8_t digest[static 32])
 {
@@ -51,12 +53,27 @@ static json_t *generation_json(struct call *call)
 	return json;
 }
 
+/* Of the policy that the signer has, in force or not yet; null: it does not answer. */
+static json_t *policy_version(struct call *call)
+{
+	json_t *status, *version;
+
+	if (signer_client_ask(call->signer, json_pack("{s:s}", "request", "status"),
+			      (struct ml_bytes){ NULL, 0 }, SIGNER_SECONDS, &status, NULL, NULL,
+			      NULL))
+		return json_null();
+	version = json_incref(json_object_get(status, "policyVersion"));
+	json_decref(status);
+	return version;
+}
+
 static json_t *signer_json(struct call *call)
 {
 	struct signer_said signer;
 
 	server_signer(call->server, &signer);
-	return json_pack("{s:b, s:s, s:s}", "connected", signer.there, "key", signer.key_id,
+	return json_pack("{s:b, s:s, s:o, s:s}", "connected", signer.there, "key", signer.key_id,
+			 "policyVersion", signer.there ? policy_version(call) : json_null(),
 			 "waiting", signer.waiting);
 }
 
