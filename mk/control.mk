@@ -15,7 +15,7 @@ $(O)/merlon-control: $(call obj,$(control_src)) $(http_a) $(store_a) $(audit_a) 
 
 .PHONY: control-programs
 control-programs: $(O)/merlon-control $(O)/merlon-signer $(O)/tools/trustee $(O)/server/joiner \
-	$(O)/server/ager $(O)/server/crowd $(O)/server/routes \
+	$(O)/server/ager $(O)/server/crowd $(O)/server/polls $(O)/server/routes \
 	$(O)/server/frames ## merlon-control, and what its tests need
 
 $(call obj,$(server_test_src)): CPPFLAGS += -Iuserspace/client -Iuserspace/control
