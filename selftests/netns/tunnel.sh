@@ -300,6 +300,13 @@ refuses "own key" "this node as its own peer"
 config 'del(.peers)'
 refuses "without --tunnel" "a policy without nodes"
 
+# --- a policy that has another key of this node ---------------------------------
+stranger=$(wg genkey | wg pubkey)
+config ".publicKey = \"$stranger\""
+is "$(apply_code "$(single "another key" serial=2)")" 0 "another key of this node in the policy"
+like "$(cat "$md_log")" "knows this node by another WireGuard key" "is told of"
+is "$(w public-key)" "$key_self" "and the device has the one of the file"
+
 # --- a LAN that is here already -----------------------------------------------
 must ip -n alice route add 10.7.0.0/16 dev eth0
 config '.peers[1].allowedIPs += ["10.7.0.0/16"]'
