@@ -124,6 +124,11 @@ not_ok "and its keys are gone" test -e "$dir/n1/wireguard.next"
 not_ok "and so is it" test -e "$dir/n1/rotating.json"
 control_start
 
+# --- a node that asks for ever more certificates -------------------------------------
+statuses() { for i in {1..12}; do ask n2 /v1/certificate --json '{"certificateRequest":"none"}'; echo; done; }
+is "$(statuses | uniq -c | xargs)" "10 400 2 429" "ten certificates at once, and then one a minute"
+is "$(ask n2 "/v1/generation?epoch=0&serial=0")" 200 "what is no certificate it has all the same"
+
 before=$(generation n1)
 of_two=$(generation n2)
 other() { [ "$(generation n1)" != "$before" ]; }

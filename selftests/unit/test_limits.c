@@ -181,6 +181,29 @@ static void test_code(void **state)
 	limits_free(limits);
 }
 
+static void test_node(void **state)
+{
+	struct limits *limits = limits_new();
+	int64_t until;
+	char name[32];
+	int i;
+
+	(void)state;
+	for (i = 0; i < LIMITS_NODE_BURST; i++)
+		assert_int_equal(limits_node(limits, "web-1", NOW), 0);
+	until = limits_node(limits, "web-1", NOW);
+	assert_int_equal(until, NOW + LIMITS_BLOCK);
+	assert_int_equal(limits_node(limits, "web-1", until - 1), until);
+	/* Others do not pay for it, and it has one a minute again. */
+	for (i = 0; i < 10000; i++) {
+		snprintf(name, sizeof(name), "web-%d", i + 2);
+		assert_int_equal(limits_node(limits, name, NOW), 0);
+	}
+	assert_int_equal(limits_node(limits, "web-1", NOW + MINUTE), 0);
+	assert_true(limits_node(limits, "web-1", NOW + MINUTE) > NOW + MINUTE);
+	limits_free(limits);
+}
+
 static void test_local(void **state)
 {
 	struct sockaddr local = { .sa_family = AF_UNIX };
@@ -369,6 +392,7 @@ int main(void)
 		cmocka_unit_test(test_prefixes),
 		cmocka_unit_test(test_name),
 		cmocka_unit_test(test_code),
+		cmocka_unit_test(test_node),
 		cmocka_unit_test(test_local),
 		cmocka_unit_test(test_alert),
 		cmocka_unit_test(test_flood_locks_nobody_out),

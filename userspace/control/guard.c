@@ -104,18 +104,35 @@ static bool rate_tell(struct call *call)
 	return !told || call_audit(call, &event);
 }
 
-bool guard_may(struct call *call, const char *name, bool code)
+static bool may(struct call *call, const char *what, int64_t now, int64_t until)
 {
-	int64_t now = milliseconds(), until = judge(call, name, code, now);
+	long long seconds = (until - now + 999) / 1000;
 
 	if (!until)
 		return true;
 	if (!rate_tell(call))
 		return false;
-	call_retry_after(call, (until - now + 999) / 1000);
-	call_refuse(call, CALL_TOO_MANY, "too many failures: wait %lld seconds",
-		    (long long)((until - now + 999) / 1000));
+	call_retry_after(call, seconds);
+	call_refuse(call, CALL_TOO_MANY, "too many %s: wait %lld seconds", what, seconds);
 	return false;
+}
+
+bool guard_may(struct call *call, const char *name, bool code)
+{
+	int64_t now = milliseconds();
+
+	return may(call, "failures", now, judge(call, name, code, now));
+}
+
+bool guard_node(struct call *call, const char *name)
+{
+	struct guard *guard = guard_of(call->server);
+	int64_t now = milliseconds(), until;
+
+	pthread_mutex_lock(&guard->lock);
+	until = limits_node(guard->limits, name, now);
+	pthread_mutex_unlock(&guard->lock);
+	return may(call, "certificates and keys", now, until);
 }
 
 /*

@@ -18,6 +18,9 @@ struct people *guard_people(const struct call *call);
  */
 bool guard_may(struct call *call, const char *name, bool code);
 
+/* May the node that calls have a certificate or other keys (limits_failed.h)? False: as above. */
+bool guard_node(struct call *call, const char *name);
+
 /* A place for Argon2id (people_slot_take()); false: answered with 503. */
 bool guard_slot(struct call *call);
 

@@ -13,6 +13,7 @@ enum kind {
 	ADDRESS,
 	NAME,
 	CODE,
+	NODE,
 	KINDS
 };
 
@@ -22,6 +23,7 @@ static const struct {
 	[ADDRESS] = { LIMITS_ADDRESS_BURST, LIMITS_ADDRESS_INTERVAL },
 	[NAME] = { LIMITS_NAME_BURST, LIMITS_NAME_INTERVAL },
 	[CODE] = { LIMITS_NAME_BURST, LIMITS_NAME_INTERVAL },
+	[NODE] = { LIMITS_NODE_BURST, LIMITS_NODE_INTERVAL },
 };
 
 /*
@@ -236,6 +238,17 @@ static bool failed(struct limits *limits, enum kind kind, const struct limits_wh
 		return false;
 	fill(place, kind, now);
 	return is_alert(place, now);
+}
+
+int64_t limits_node(struct limits *limits, const char *name, int64_t now)
+{
+	const struct limits_who who = { NULL, name };
+	struct place *place = place_take(limits, NODE, &who, now);
+
+	if (!place || blocked(place, now))
+		return blocked(place, now);
+	fill(place, NODE, now);
+	return blocked(place, now);
 }
 
 bool limits_failed(struct limits *limits, const struct limits_who *who, bool code, int64_t now)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Who has failed too often: logins, codes, tokens. Only failures count, and nothing
+ * Who has failed too often: logins, codes, tokens; and which node asks too often for what
+ * is written down for good. Of logins only failures count, and nothing
  * is forgiven for a success, since whoever has an account of his own could buy
  * himself free by it.
  *
@@ -8,6 +9,7 @@
  *   name      of whoever is claimed to log in, whether there is such a one or not:
  *             10 at once, 5 in a quarter of an hour
  *   code      wrong codes behind the right password, or a good session: as a name
+ *   node      certificates and keys of one that is in, good or not: 10 at once, 1 a minute
  *
  * What does not fit blocks for 30 s, and twice as long each further time, up to a
  * quarter of an hour; so long something is remembered after it was forgiven, too.
@@ -46,6 +48,9 @@
 #define LIMITS_NAME_BURST	10
 #define LIMITS_NAME_INTERVAL	INT64_C(180000)
 
+#define LIMITS_NODE_BURST	10
+#define LIMITS_NODE_INTERVAL	INT64_C(60000)
+
 #define LIMITS_ALERT		5		/* failures within LIMITS_ALERT_TIME */
 #define LIMITS_ALERT_TIME	INT64_C(60000)
 
@@ -81,5 +86,8 @@ bool limits_has_failed(const struct limits *limits, const struct limits_who *who
  * somebody ought to know.
  */
 bool limits_failed(struct limits *limits, const struct limits_who *who, bool code, int64_t now);
+
+/* Node @name asks for a certificate or other keys. Return: 0: it may, and is counted; or until when it may not. */
+int64_t limits_node(struct limits *limits, const char *name, int64_t now);
 
 #endif

@@ -10,6 +10,7 @@
 #include "authority.h"
 #include "base64.h"
 #include "distribution.h"
+#include "guard.h"
 #include "join_route.h"
 #include "leaf.h"
 #include "node_route.h"
@@ -226,7 +227,7 @@ static void certificate(struct call *call)
 	if (!call_keys(call, keys, 1))
 		return;
 	request = text_take(call, "certificateRequest", AUTHORITY_REQUEST_MAX);
-	if (!request)
+	if (!request || !guard_node(call, call->node))
 		return;
 	r = node_key_get(call, call->node, &node, &error);
 	if (r)
@@ -293,7 +294,7 @@ static void rotate_by(struct call *call, struct ml_bytes envelope, struct node_k
 		call_auth_failed(call, AUDIT_REASON_BAD_SIGNATURE, NULL, NULL);
 		return;
 	}
-	if (!r && !call_audit(call, &event))
+	if (!r && (!guard_node(call, node->name) || !call_audit(call, &event)))
 		return;
 	if (!r)
 		r = signer_client_submit(call->signer, "rotation", envelope, NULL, &error);

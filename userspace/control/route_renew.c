@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "authority.h"
+#include "guard.h"
 #include "join_route.h"
 #include "node_route.h"
 #include "rotation.h"
@@ -111,7 +112,7 @@ static void renew(struct call *call, struct ml_bytes envelope, const char *reque
 		call_fail(call, r, &error);
 	else if (node.state != STORE_NODE_ACTIVE)
 		failed(call, node.name, AUDIT_REASON_EXPIRED_KEY);
-	else if (judge(call, envelope, &node, &renewal)) {
+	else if (judge(call, envelope, &node, &renewal) && guard_node(call, node.name)) {
 		snprintf(call->actor, sizeof(call->actor), "node:%s", node.name);
 		certificate_give(call, &node, request, renewal.tls_key);
 	}
