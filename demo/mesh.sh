@@ -137,8 +137,19 @@ has_rotated() { # node peer...
 	[ "$(in_ns "$1" wg show wg0 public-key)" = "$(key_of "$1")" ]
 }
 
+# The session is spoken to, whatever the keys are; $silence: its longest, in ms.
+silence=0
+talk_until() { # COMMAND…
+	local begin=${EPOCHREALTIME/[.,]/} took
+
+	session_alive 30 || return
+	took=$(((${EPOCHREALTIME/[.,]/} - begin) / 1000))
+	[ "$took" -le "$silence" ] || silence=$took
+	"$@"
+}
+
 rotate() { # node
-	local old begin answer node peers=()
+	local old node peers=()
 
 	old=$(key_of "$1")
 	for node in "${nodes[@]}"; do
@@ -146,11 +157,8 @@ rotate() { # node
 	done
 	in_ns "$1" merlon rotate --state-dir "$work/$1" --inbox "$work/$1-inbox" --user nobody \
 		>"$work/rotate.out" 2>&1 || die "$1: $(<"$work/rotate.out")"
-	begin=${EPOCHREALTIME/[.,]/}
-	echo "are you there" >&15
-	read -r -t $((30 * patience)) answer <&16 || true
-	silence=$(((${EPOCHREALTIME/[.,]/} - begin) / 1000))
-	until_true has_rotated "$1" "${peers[@]}"
+	until_true talk_until has_rotated "$1" "${peers[@]}"
+	talk_until true
 	if [ "$(key_of "$1")" = "$old" ]; then
 		mark bad "$1 has its old key"
 	else
