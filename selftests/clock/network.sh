@@ -8,6 +8,7 @@
 #
 #	an hour ahead: the node		generations are taken; a join is refused, and told of, where
 #					the server's clock is synchronised, and taken where not
+#	100 days ahead: the node	nothing that is new holds there, what is in force does
 #	an hour ahead: the server	a key that ends within the hour has ended, until it is set
 #					back; generations go on
 #	an hour ahead: the signer	its generations are taken at once; set back, it dates none
@@ -232,4 +233,17 @@ is "$(node_says .stale) $(status_of .generation.stale)" "false false" "nothing i
 ok "it lasts" test "$(node_says .expires)" -gt $(($(date +%s) + 28 * day))
 arrives "and the next change of policy arrives"
 ok "all is well" wait_for 20 is_well
+
+# --- a hundred days ahead: the node --------------------------------------------------------------------
+held=$(kernel_log) before=$(renewals)
+set_clock n1 $((115 * day))
+version=$((version + 1))
+ok "the node a hundred days ahead: a policy is published" policy_publish "$version"
+ok "whose generation has expired there" wait_for 20 grep -q 'refused.*expired' n1.log
+is "$(kernel_log)" "$held" "what is in force stays"
+read -rt 3 <> <(:)
+ok "so its certificate has, but it does not run the server over ($(($(renewals) - before)) renewals)" \
+	test $(($(renewals) - before)) -le 3
+set_clock n1 $((15 * day))
+arrives "set right: the next generation comes"
 done_testing
