@@ -35,3 +35,19 @@ $(O)/node/merlond: $(call obj,$(agent_src) selftests/node/kernel.c) $(client_a) 
 
 .SECONDARY: $(call obj,$(node_src))
 -include $(patsubst %.o,%.d,$(call obj,$(node_src)))
+
+# Clocks that a test sets (selftests/clock).
+clock_src := selftests/clock/set.c
+.PHONY: clock-programs
+clock-programs: $(O)/clock/clock.so $(O)/clock/set
+
+$(O)/clock/clock.so: selftests/clock/preload.c selftests/clock/clock.h mk/flags.mk
+	@mkdir -p $(@D)
+	@$(CC) -D_GNU_SOURCE -std=gnu11 -O2 -g -fPIC -shared $(WARN) -o $@ $<
+
+$(O)/clock/set: $(call obj,$(clock_src))
+	@mkdir -p $(@D)
+	@$(CC) $(CFLAGS) $(LINKOPT) -o $@ $^
+
+.SECONDARY: $(call obj,$(clock_src))
+-include $(patsubst %.o,%.d,$(call obj,$(clock_src)))

@@ -3,7 +3,8 @@
  * node-killed N COMMAND [ARGUMENT]...: COMMAND, which is killed (SIGKILL) as it is about
  * to make its N-th system call, counted from its first as a program. The call is not
  * made. N = 0: only counts; KILLAT_LIST in the environment: and lists, on descriptor 3.
- * Status: COMMAND's; or 99, and "killed N CALL" on descriptor 3.
+ * Status: COMMAND's, and "survived TOTAL" on descriptor 3; or 99, and "killed N CALL".
+ * KILLAT_CHANGES: see killat.h.
  */
 #include "../tools/killat.h"
 
@@ -51,5 +52,7 @@ int main(int argc, char **argv)
 	}
 	if (trace.struck)
 		printf("killed %lu %s\n", trace.calls, trace.struck_call);
+	else
+		printf("survived %lu\n", trace.calls);
 	return trace.struck ? 99 : result;
 }

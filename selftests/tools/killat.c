@@ -7,7 +7,8 @@
  * all, from 1). The call is not made. N = 0: only counts; KILLAT_LIST in the
  * environment: and lists. Status: COMMAND's, and "survived TOTAL" on standard
  * output; or 99 and "killed N PID CALL". KILLAT_CRASH in the environment: only
- * the one that makes the call, and by SIGSEGV, as if it had crashed.
+ * the one that makes the call, and by SIGSEGV, as if it had crashed. KILLAT_CHANGES:
+ * see killat.h.
  */
 #include "killat.h"
 

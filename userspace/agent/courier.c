@@ -27,7 +27,7 @@ static struct courier self;
 
 /* --------------------------------------------------------------------- pauses */
 
-static int64_t boot_ms(void)
+int64_t courier_boot_ms(void)
 {
 	struct timespec now;
 
@@ -54,7 +54,7 @@ static uint32_t limit_of(const struct courier *courier, int code)
 	case -ECONNRESET:
 	case -ETIMEDOUT:
 	case -EHOSTUNREACH:
-		return boot_ms() - courier->failing_since < LONG_MS ? AWAY_MS : AWAY_LONG_MS;
+		return courier_boot_ms() - courier->failing_since < LONG_MS ? AWAY_MS : AWAY_LONG_MS;
 	case -EBUSY:
 	case -ENOMEM:
 	case -ENOSPC:
@@ -82,7 +82,7 @@ void courier_fail(struct courier *courier, int code, const struct ml_error *erro
 	struct message_log fields = { .code = code };
 
 	if (!courier->failing_since)
-		courier->failing_since = boot_ms();
+		courier->failing_since = courier_boot_ms();
 	courier->failures++;
 	if (strcmp(courier->problem, error->text))
 		log_fields(LOG_WARNING, &fields, "courier", "%s", error->text);

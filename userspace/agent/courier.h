@@ -44,7 +44,7 @@ struct courier {
 	int64_t from, until;		/* of it, Unix seconds */
 	uint8_t tls_digest[32];
 	bool disowned;			/* the server says that it does not know us by it */
-	int64_t renewal_after;		/* Unix seconds: not earlier again */
+	int64_t renewal_after;		/* CLOCK_BOOTTIME, ms: not earlier again */
 	/* what is there */
 	uint64_t epoch, serial;
 	struct courier_block kept[2];	/* blocks of the last good bundle */
@@ -60,6 +60,8 @@ struct courier {
 };
 
 /* ---- courier.c */
+/* Goes on while the machine sleeps, and is never set. */
+int64_t courier_boot_ms(void);
 /* Now, or as soon as the event loop is back. */
 void courier_next(struct courier *courier);
 /* Later, by what went wrong; said once. */

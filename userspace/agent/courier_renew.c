@@ -23,7 +23,7 @@
 
 #define KEY_PATH		ML_COURIER_DIR "/" ML_TLS_KEY_FILE
 #define CERTIFICATE_PATH	ML_COURIER_DIR "/" ML_CERTIFICATE_FILE
-#define RETRY_SECONDS		3600	/* of a renewal before the end */
+#define RETRY_MS		3600000	/* of a renewal before the end */
 
 /* ---------------------------------------------------------------------- files */
 
@@ -114,6 +114,8 @@ static void certified(void *data, int code, struct ml_client_answer *answer,
 		courier_fail(courier, code, &wrong);
 		return;
 	}
+	if (time(NULL) >= courier->until)
+		courier->renewal_after = courier_boot_ms() + RETRY_MS;
 	log_line(LOG_INFO, "certificate", "the client certificate is renewed");
 	courier_next(courier);
 }
@@ -219,25 +221,26 @@ static void ask_challenge(struct courier *courier)
 
 /* ------------------------------------------------------------------------ when */
 
-static bool is_due(const struct courier *courier, int64_t now)
+/*
+ * By this machine's clock, which may be wrong, or the server's is: a certificate that came
+ * just now may have ended long ago. Then it is used, and the server says what it is worth.
+ */
+static bool is_past(const struct courier *courier, int64_t date)
 {
-	return now >= courier->from + (courier->until - courier->from) / 3 * 2 &&
-	       now >= courier->renewal_after;
+	return time(NULL) >= date && courier_boot_ms() >= courier->renewal_after;
 }
 
 bool courier_renew(struct courier *courier)
 {
-	int64_t now = time(NULL);
-
-	if (!courier->certificate || courier->disowned || now >= courier->until) {
+	if (!courier->certificate || courier->disowned || is_past(courier, courier->until)) {
 		/* Once; if the next poll is refused as well, it says so again. */
 		courier->disowned = false;
 		ask_challenge(courier);
 		return true;
 	}
-	if (!is_due(courier, now))
+	if (!is_past(courier, courier->from + (courier->until - courier->from) / 3 * 2))
 		return false;
-	courier->renewal_after = now + RETRY_SECONDS;
+	courier->renewal_after = courier_boot_ms() + RETRY_MS;
 	ask_certificate(courier, "/v1/certificate", NULL);
 	return true;
 }

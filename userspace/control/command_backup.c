@@ -64,6 +64,9 @@ static int file_make(const char *path, const char *temporary, int *ret, struct m
 		return ml_error_set(error, -EEXIST, "%s is there already: a backup overwrites nothing",
 				    path);
 	*ret = open(temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (*ret < 0 && errno == EEXIST)
+		return ml_error_set(error, -EEXIST, "%s is there: another backup is writing it, or one was stopped in the middle; then remove it",
+				    temporary);
 	return *ret < 0 ? failed(temporary, error) : 0;
 }
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -296,21 +297,45 @@ static int failed(const char *path, struct ml_error *error)
 			    strerror(errno));
 }
 
-/* In one step: at no moment is there half a server. */
+/* So that a power failure does not bring back what was there. */
+static int place_sync(const char *place, struct ml_error *error)
+{
+	char copy[CONFIG_PATH];
+	int fd, r = 0;
+
+	snprintf(copy, sizeof(copy), "%s", place);
+	fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 || fsync(fd))
+		r = failed(place, error);
+	if (fd >= 0)
+		close(fd);
+	return r;
+}
+
+/*
+ * In one step: at no moment is there half a server. ORDER: what is made has the name first
+ * that what was there is to have then: it must not lie where the next restore makes room.
+ */
 static int exchange(const struct restore *restore, char ret_before[static CONFIG_PATH],
 		    struct ml_error *error)
 {
 	const char *made = restore->staged.directory, *place = restore->config.directory;
+	int r;
 
 	ret_before[0] = '\0';
 	if (access(place, F_OK))
-		return rename(made, place) ? failed(place, error) : 0;
-	if (renameat2(AT_FDCWD, made, AT_FDCWD, place, RENAME_EXCHANGE))
-		return failed(place, error);
-	if (!rmdir(made))
-		return 0;
+		return rename(made, place) ? failed(place, error) : place_sync(place, error);
 	snprintf(ret_before, CONFIG_PATH, "%.900s.before-%lld", place, (long long)ml_date_now());
-	return rename(made, ret_before) ? failed(ret_before, error) : 0;
+	if (rename(made, ret_before))
+		return failed(ret_before, error);
+	if (renameat2(AT_FDCWD, ret_before, AT_FDCWD, place, RENAME_EXCHANGE)) {
+		r = failed(place, error);
+		rename(ret_before, made);
+		return r;
+	}
+	if (!rmdir(ret_before))
+		ret_before[0] = '\0';
+	return place_sync(place, error);
 }
 
 static int config_put(const struct restore *restore, struct ml_error *error)

@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # timeout: 900
-# merlon-control is killed at random moments while machines join: nothing that was
-# acknowledged is lost, nothing is in twice, the audit log verifies.
+# merlon-control, and each third time merlon-signer, is killed at random moments while
+# machines join: nothing that was acknowledged is lost, nothing is in twice, the audit log
+# verifies.
 #
 #	127.1.x.y, three at a time ---- TLS ---- merlon-control ---- merlon-signer
 #
@@ -35,17 +36,23 @@ joins_go_on() { wait_for 60 more_than "$(acknowledged)"; }
 
 # A join takes some milliseconds, and three run at a time: the moment of the death is
 # anywhere in them, and in a start.
-died=0
+died=0 signers=0
 for ((round = 1; round <= kills; round++)); do
 	if ((round % 4)); then
 		wait_for 30 grep -q 'ready:' started-0 || break
 		joins_go_on || break
 	fi
 	read -rt "0.$((RANDOM % 4))$((RANDOM % 10))" <> <(:)
-	server_kill 0 || died=$((died + 1))
-	server_begin 0
+	if ((round % 3)); then
+		server_kill 0 || died=$((died + 1))
+		server_begin 0
+	else
+		kill -0 "$signer" && signer_stop && died=$((died + 1)) signers=$((signers + 1))
+		rm -f signer.sock
+		signer_start
+	fi
 done
-is "$died" "$kills" "the server was killed $kills times"
+is "$died" "$kills" "they were killed $kills times, of these the signer $signers times"
 wait_for 30 grep -q 'ready:' started-0 || bail "no server: $(cat started-0)"
 ok "joins go on" joins_go_on
 kill "$stream"
