@@ -7,6 +7,7 @@
 #	control_setup ["postgres:CONNECTION"]	a network in $dir, and its signer, which runs
 #	server_start N		process N, from 0: at port ${port[N]}, with $dir/admin-N.sock
 #	server_kill N [SIGNAL]	-9, or that one; and waits for its end
+#	$url_host		what the network's URL names, where it is not 127.0.0.1
 #
 # BUILD=asan: programs with sanitizers.
 
@@ -88,7 +89,7 @@ control_setup() {
 		must "$trustee" keyfile "$i" "$dir/$i.key"
 	done
 	"$trustee" root net 1 0 r1 >root1 || bail "no root"
-	must "$build/merlon-control" init --network net --url "https://127.0.0.1:${port[0]}" \
+	must "$build/merlon-control" init --network net --url "https://${url_host:-127.0.0.1}:${port[0]}" \
 		--listen "127.0.0.1:${port[0]}" --directory "$dir/state" --config "$dir/control-0.json" \
 		--user daemon --admin-socket "$dir/admin-0.sock" --signer-socket "$dir/signer.sock" \
 		--root root1 --store "${1:-sqlite}"
@@ -126,5 +127,15 @@ policy_publish() { # VERSION
 events() {
 	"$merlon" audit show --json --key "$dir/state/audit.pub" "$dir/state/audit" 2>/dev/null |
 		jq -r ".. | objects | select(.event_type?) | ${1:-.event_type}"
+}
+# Four tests: sslscan finds at PORT what is allowed, and nothing else.
+scan_is_good() { # PORT
+	ok "sslscan has looked" sslscan --no-colour --xml=scan.xml "127.0.0.1:$1"
+	is "$(grep -oE '<protocol type="[a-z]*" version="[0-9.]*" enabled="1"' scan.xml | xargs)" \
+		"<protocol type=tls version=1.3 enabled=1" "and finds TLS 1.3, and nothing else"
+	is "$(grep -oE 'cipher="[^"]*"' scan.xml | sort | xargs)" \
+		"cipher=TLS_AES_256_GCM_SHA384 cipher=TLS_CHACHA20_POLY1305_SHA256" "two suites"
+	not_ok "and no weakness that it knows" \
+		grep -E 'vulnerable="1"|compression supported="1"|renegotiation supported="1" secure="0"' scan.xml
 }
 audit_is_well() { "$merlon" audit verify --key "$dir/state/audit.pub" "$dir/state/audit"; }
