@@ -8,26 +8,11 @@
 #	server_start N		process N, from 0: at port ${port[N]}, with $dir/admin-N.sock
 #	server_kill N [SIGNAL]	-9, or that one; and waits for its end
 #	$url_host		what the network's URL names, where it is not 127.0.0.1
-#
-# BUILD=asan: programs with sanitizers.
 
-build=$PWD/build/${BUILD:-user}
-merlon=$PWD/build/user/merlon trustee=$PWD/build/user/tools/trustee
-joiner=$build/server/joiner crowd=$build/server/crowd
-# Leaks cannot be looked for: nobody may trace these programs, not even themselves.
-export ASAN_OPTIONS=detect_leaks=0
-[ "$(id -u)" = 0 ] || bail "this test changes users: run it as root"
-for program in "$build/merlon-control" "$build/merlon-signer" "$joiner" "$crowd" "$merlon" "$trustee"; do
-	[ -x "$program" ] || bail "$program is not built: make control-programs"
-done
-
-# In memory: what kill -9 can lose is the same there.
-dir=$(mktemp -d /dev/shm/control.XXXXXX) || bail "no directory in memory"
-at_exit rm -rf "$dir"
-chmod 1777 "$dir"
-cd "$dir" || exit
-# Below what the kernel hands out to who connects.
-port=($((20000 + RANDOM % 10000)))
+trustee=$PWD/build/user/tools/trustee crowd=$PWD/build/${BUILD:-user}/server/crowd
+# shellcheck source=place.bash
+. selftests/control/place.bash
+needs "$joiner" "$crowd" "$trustee"
 port+=($((port[0] + 1)) $((port[0] + 2)))
 server=('' '' '') signer=''
 
