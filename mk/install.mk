@@ -65,7 +65,7 @@ install-programs: programs
 install-control: $(O)/merlon-control $(O)/merlon-signer
 	install -d $(sbindir) $(DESTDIR)$(UNITDIR)
 	install -m 755 $(O)/merlon-control $(O)/merlon-signer $(sbindir)
-	for unit in merlon-control merlon-signer; do \
+	for unit in merlon-control merlon-control-http1 merlon-signer; do \
 		$(relocate) packaging/systemd/$$unit.service >$(DESTDIR)$(UNITDIR)/$$unit.service && \
 		chmod 644 $(DESTDIR)$(UNITDIR)/$$unit.service || exit; \
 	done
@@ -73,6 +73,7 @@ install-control: $(O)/merlon-control $(O)/merlon-signer
 		$(DESTDIR)/usr/lib/sysusers.d/merlon-control.conf
 	install -D -m 644 packaging/systemd/merlon-control.tmpfiles \
 		$(DESTDIR)/usr/lib/tmpfiles.d/merlon-control.conf
+	install -D -m 644 packaging/http1/http1.conf $(DESTDIR)/usr/share/merlon-control/http1.conf
 	install -D -m 644 man/merlon-control.8 $(mandir)/man8/merlon-control.8
 	install -D -m 644 man/merlon-signer.8 $(mandir)/man8/merlon-signer.8
 

@@ -7,26 +7,12 @@
 #	control_setup ["postgres:CONNECTION"]	a network in $dir, and its signer, which runs
 #	server_start N		process N, from 0: at port ${port[N]}, with $dir/admin-N.sock
 #	server_kill N [SIGNAL]	-9, or that one; and waits for its end
-#
-# BUILD=asan: programs with sanitizers.
+#	$url_host		what the network's URL names, where it is not 127.0.0.1
 
-build=$PWD/build/${BUILD:-user}
-merlon=$PWD/build/user/merlon trustee=$PWD/build/user/tools/trustee
-joiner=$build/server/joiner crowd=$build/server/crowd
-# Leaks cannot be looked for: nobody may trace these programs, not even themselves.
-export ASAN_OPTIONS=detect_leaks=0
-[ "$(id -u)" = 0 ] || bail "this test changes users: run it as root"
-for program in "$build/merlon-control" "$build/merlon-signer" "$joiner" "$crowd" "$merlon" "$trustee"; do
-	[ -x "$program" ] || bail "$program is not built: make control-programs"
-done
-
-# In memory: what kill -9 can lose is the same there.
-dir=$(mktemp -d /dev/shm/control.XXXXXX) || bail "no directory in memory"
-at_exit rm -rf "$dir"
-chmod 1777 "$dir"
-cd "$dir" || exit
-# Below what the kernel hands out to who connects.
-port=($((20000 + RANDOM % 10000)))
+trustee=$PWD/build/user/tools/trustee crowd=$PWD/build/${BUILD:-user}/server/crowd
+# shellcheck source=place.bash
+. selftests/control/place.bash
+needs "$joiner" "$crowd" "$trustee"
 port+=($((port[0] + 1)) $((port[0] + 2)))
 server=('' '' '') signer=''
 
@@ -88,7 +74,7 @@ control_setup() {
 		must "$trustee" keyfile "$i" "$dir/$i.key"
 	done
 	"$trustee" root net 1 0 r1 >root1 || bail "no root"
-	must "$build/merlon-control" init --network net --url "https://127.0.0.1:${port[0]}" \
+	must "$build/merlon-control" init --network net --url "https://${url_host:-127.0.0.1}:${port[0]}" \
 		--listen "127.0.0.1:${port[0]}" --directory "$dir/state" --config "$dir/control-0.json" \
 		--user daemon --admin-socket "$dir/admin-0.sock" --signer-socket "$dir/signer.sock" \
 		--root root1 --store "${1:-sqlite}"
@@ -126,5 +112,15 @@ policy_publish() { # VERSION
 events() {
 	"$merlon" audit show --json --key "$dir/state/audit.pub" "$dir/state/audit" 2>/dev/null |
 		jq -r ".. | objects | select(.event_type?) | ${1:-.event_type}"
+}
+# Four tests: sslscan finds at PORT what is allowed, and nothing else.
+scan_is_good() { # PORT
+	ok "sslscan has looked" sslscan --no-colour --xml=scan.xml "127.0.0.1:$1"
+	is "$(grep -oE '<protocol type="[a-z]*" version="[0-9.]*" enabled="1"' scan.xml | xargs)" \
+		"<protocol type=tls version=1.3 enabled=1" "and finds TLS 1.3, and nothing else"
+	is "$(grep -oE 'cipher="[^"]*"' scan.xml | sort | xargs)" \
+		"cipher=TLS_AES_256_GCM_SHA384 cipher=TLS_CHACHA20_POLY1305_SHA256" "two suites"
+	not_ok "and no weakness that it knows" \
+		grep -E 'vulnerable="1"|compression supported="1"|renegotiation supported="1" secure="0"' scan.xml
 }
 audit_is_well() { "$merlon" audit verify --key "$dir/state/audit.pub" "$dir/state/audit"; }

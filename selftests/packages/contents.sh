@@ -6,7 +6,7 @@
 
 . "$(dirname "$0")/../lib/tap.sh"
 export LC_ALL=C
-plan 63
+plan 66
 
 version=$(cat VERSION)
 programs=build/deb/merlon_${version}_$(dpkg --print-architecture).deb
@@ -103,6 +103,8 @@ is "$(cut -d' ' -f3 "$tap_dir/programs" "$tap_dir/module" | grep -E '/(selftests
 for file in "-rwxr-xr-x root/root /usr/sbin/merlon-control" \
 	"-rwxr-xr-x root/root /usr/sbin/merlon-signer" \
 	"-rw-r--r-- root/root /lib/systemd/system/merlon-control.service" \
+	"-rw-r--r-- root/root /lib/systemd/system/merlon-control-http1.service" \
+	"-rw-r--r-- root/root /usr/share/merlon-control/http1.conf" \
 	"-rw-r--r-- root/root /lib/systemd/system/merlon-signer.service" \
 	"-rw-r--r-- root/root /usr/lib/sysusers.d/merlon-control.conf" \
 	"-rw-r--r-- root/root /usr/lib/tmpfiles.d/merlon-control.conf" \
@@ -116,6 +118,7 @@ for program in merlon-control merlon-signer; do
 	like "$(readelf -hlWd "$tap_dir/s/usr/sbin/$program")" "BIND_NOW" "$program is linked with full RELRO"
 done
 is "$(field "$server" Depends | grep -c merlon-dkms)" 0 "it needs no module"
+is "$(field "$server" Suggests)" "postgresql, nghttp2-proxy" "and what is optional is suggested"
 like "$(script "$server" postinst)" "systemd-sysusers .*merlon-control.conf" "the users are made"
 is "$(script "$server" postinst | grep -cE '(deb-systemd-invoke|systemctl) .*start')" 0 \
 	"nothing starts before merlon-control init"

@@ -119,6 +119,45 @@ static void test_challenge(void **state)
 	assert_int_equal(ml_challenge_format(&foreign, &text, &length, NULL), -EINVAL);
 }
 
+/* What a server says is that in one key, and nothing else. */
+static void test_challenge_answer(void **state)
+{
+	static const struct {
+		const char *before, *after;
+		int want;
+	} rows[] = {
+		{ "{\"challenge\":", "}", 0 },
+		{ "{\"challenge\":", ",\"more\":1}", -EBADMSG },
+		{ "{\"challenges\":", "}", -EBADMSG },
+		{ "{\"challenge\":[", "]}", -EBADMSG },
+		{ "[", "]", -EBADMSG },
+		{ "", "", -EBADMSG },
+	};
+	struct ml_challenge got, untouched;
+	char *text, answer[1024];
+	size_t length, i;
+	json_t *json;
+
+	(void)state;
+	assert_int_equal(ml_challenge_format(&challenge, &text, &length, NULL), 0);
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		memset(&got, 0xa5, sizeof(got));
+		untouched = got;
+		snprintf(answer, sizeof(answer), "%s%s%s", rows[i].before, text, rows[i].after);
+		json = json_loads(answer, 0, NULL);
+		assert_non_null(json);
+		assert_int_equal(ml_challenge_answer(json, &root, &got, NULL), rows[i].want);
+		if (rows[i].want)
+			assert_memory_equal(&got, &untouched, sizeof(got));
+		else
+			assert_memory_equal(got.nonce, challenge.nonce, sizeof(got.nonce));
+		json_decref(json);
+	}
+	free(text);
+	/* A reply without a body. */
+	assert_int_equal(ml_challenge_answer(NULL, &root, &got, NULL), -EBADMSG);
+}
+
 /* -------------------------------------------------------------------- join */
 
 static struct ml_bytes join_made(uint8_t one_time, uint8_t identity, const uint8_t *private)
@@ -702,6 +741,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_challenge),
+		cmocka_unit_test(test_challenge_answer),
 		cmocka_unit_test(test_join),
 		cmocka_unit_test(test_join_signatures),
 		cmocka_unit_test(test_join_fresh),

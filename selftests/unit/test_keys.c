@@ -385,6 +385,69 @@ static void test_sealed_limits(void **state)
 
 /* ----------------------------------------------------------- passphrases */
 
+static void given_is(int fd, int want, const char *text)
+{
+	char *got = NULL;
+	struct ml_error error = { 0 };
+
+	assert_int_equal(ml_passphrase_given(fd, "name", &got, &error), want);
+	if (want) {
+		assert_null(got);
+		assert_true(want == -ENOENT || error.text[0]);
+	} else {
+		assert_string_equal(got, text);
+	}
+	ml_passphrase_free(got);
+}
+
+/* A variable is read once, and what it was is not there any more. */
+static void test_passphrase_environment(void **state)
+{
+	static char variable[] = ML_PASSPHRASE_VARIABLE "=of the environment";
+	char *value = variable + sizeof(ML_PASSPHRASE_VARIABLE);
+	size_t length = strlen(value), i;
+
+	(void)state;
+	unsetenv("CREDENTIALS_DIRECTORY");
+	given_is(-1, -ENOENT, NULL);
+	assert_int_equal(putenv(variable), 0);
+	given_is(-1, 0, "of the environment");
+	for (i = 0; i < length; i++)
+		assert_int_equal(value[i], 0);
+	given_is(-1, -ENOENT, NULL);
+	assert_int_equal(setenv(ML_PASSPHRASE_VARIABLE, "", 1), 0);
+	given_is(-1, -EINVAL, NULL);
+	assert_null(getenv(ML_PASSPHRASE_VARIABLE));
+}
+
+/* Descriptor, credential, variable: the first that there is; a credential is private. */
+static void test_passphrase_given(void **state)
+{
+	static const char text[] = "of the credential\n";
+	char credential[80];
+	int ends[2], fd;
+
+	(void)state;
+	snprintf(credential, sizeof(credential), "%s/name", directory);
+	fd = open(credential, O_WRONLY | O_CREAT | O_EXCL, 0600);
+	assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+	assert_int_equal(setenv("CREDENTIALS_DIRECTORY", directory, 1), 0);
+	assert_int_equal(setenv(ML_PASSPHRASE_VARIABLE, "of the environment", 1), 0);
+	assert_int_equal(pipe(ends), 0);
+	assert_int_equal(write(ends[1], "of the pipe\n", 12), 12);
+	given_is(ends[0], 0, "of the pipe");
+	given_is(-1, 0, "of the credential");
+	assert_int_equal(fchmod(fd, 0640), 0);
+	given_is(-1, -EACCES, NULL);
+	assert_int_equal(unlink(credential), 0);
+	given_is(-1, 0, "of the environment");
+	given_is(-1, -ENOENT, NULL);
+	unsetenv("CREDENTIALS_DIRECTORY");
+	close(ends[0]);
+	close(ends[1]);
+	close(fd);
+}
+
 static int read_pipe(const void *data, size_t length, char **ret)
 {
 	int ends[2], r;
@@ -586,6 +649,8 @@ int main(void)
 		cmocka_unit_test(test_passphrase_fd),
 		cmocka_unit_test(test_passphrase_terminal),
 		cmocka_unit_test(test_passphrase_twice),
+		cmocka_unit_test(test_passphrase_environment),
+		cmocka_unit_test(test_passphrase_given),
 		cmocka_unit_test(test_passphrase_interrupted),
 		cmocka_unit_test(test_passphrase_no_terminal),
 #ifndef __SANITIZE_ADDRESS__

@@ -160,28 +160,6 @@ static void signed_by_apply(struct task *task, const struct message_result *resu
 	courier_fail(courier, result->code ? result->code : -EBADMSG, &error);
 }
 
-static int read_challenge(struct courier *courier, const json_t *json,
-			  struct ml_challenge *ret, struct ml_error *error)
-{
-	static const char *const keys[] = { "challenge" };
-	struct ml_bytes text;
-	json_t *object;
-	char *dumped;
-	int code = ml_strict_keys(json, "challenge", keys, 1, error);
-
-	if (!code)
-		code = ml_strict_object(json, "challenge", "challenge", &object, error);
-	if (code)
-		return code;
-	dumped = ml_strict_dump(object, &text.length);
-	if (!dumped)
-		return ml_error_set(error, -ENOMEM, "no memory for the challenge");
-	text.data = (uint8_t *)dumped;
-	code = ml_challenge_parse(text, &courier->sync->agent->root, ret, error);
-	free(dumped);
-	return code;
-}
-
 static void challenged(void *data, int code, struct ml_client_answer *answer,
 		       const struct ml_error *error)
 {
@@ -193,7 +171,8 @@ static void challenged(void *data, int code, struct ml_client_answer *answer,
 	if (code)
 		wrong = *error;
 	else
-		code = read_challenge(courier, answer->json, &challenge, &wrong);
+		code = ml_challenge_answer(answer->json, &courier->sync->agent->root, &challenge,
+					   &wrong);
 	if (code) {
 		courier_fail(courier, code, &wrong);
 		return;

@@ -82,28 +82,6 @@ int enrol_roots(struct enrol *enrol, struct ml_error *error)
 
 /* ------------------------------------------------------------------ challenge */
 
-static int read_challenge(const struct enrol *enrol, const json_t *json,
-			  struct ml_challenge *ret, struct ml_error *error)
-{
-	static const char *const keys[] = { "challenge" };
-	struct ml_bytes text;
-	json_t *object;
-	char *dumped;
-	int code = ml_strict_keys(json, "challenge", keys, 1, error);
-
-	if (!code)
-		code = ml_strict_object(json, "challenge", "challenge", &object, error);
-	if (code)
-		return code;
-	dumped = ml_strict_dump(object, &text.length);
-	if (!dumped)
-		return ml_error_set(error, -ENOMEM, "no memory for the challenge");
-	text.data = (uint8_t *)dumped;
-	code = ml_challenge_parse(text, &enrol->root, ret, error);
-	free(dumped);
-	return code;
-}
-
 static int challenge(const struct enrol *enrol, struct ml_challenge *ret,
 		     struct ml_error *error)
 {
@@ -117,7 +95,7 @@ static int challenge(const struct enrol *enrol, struct ml_challenge *ret,
 	json_decref(body);
 	if (code)
 		return code;
-	code = read_challenge(enrol, answer.json, ret, error);
+	code = ml_challenge_answer(answer.json, &enrol->root, ret, error);
 	ml_client_answer_clean(&answer);
 	return code;
 }

@@ -12,6 +12,7 @@
 #include <sodium.h>
 
 #include "audit_entry.h"
+#include "strict.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -204,13 +205,6 @@ static const struct detail {
 	DETAIL(expires, TIME),
 };
 
-static json_t *digest_json(const uint8_t *digest)
-{
-	char hex[65];
-
-	return json_string(sodium_bin2hex(hex, sizeof(hex), digest, 32));
-}
-
 static json_t *time_json(int64_t time)
 {
 	char text[ML_AUDIT_TIME_TEXT];
@@ -233,7 +227,7 @@ static json_t *detail_json(const struct audit_form *form, const struct detail *d
 	*skip = !number && !pointer;
 	switch (*skip ? NUMBER : detail->kind) {
 	case TEXT: return text_json(pointer, 256);
-	case DIGEST: return digest_json(pointer);
+	case DIGEST: return ml_strict_hash_json(pointer);
 	case PREFIX: return address_json(form, *(const struct ml_prefix *)pointer);
 	case TIME: return time_json(number);
 	case NUMBER: break;

@@ -272,9 +272,10 @@ static void on_request(struct http_request *request, void *data)
 	r = route_find(call->method, call->path, call->private->path_split, &call->route,
 		       call->parameters);
 	if (r) {
-		plain_refuse(request, r == -ENOENT ? 404 : 405, "not-found",
-			     r == -ENOENT ? "there is nothing at this path" :
-			     "this path does not take this method");
+		if (r == -ENOENT)
+			plain_refuse(request, 404, "not-found", "there is nothing at this path");
+		else
+			plain_refuse(request, 405, "not-allowed", "this path does not take this method");
 		call_free(call);
 		return;
 	}

@@ -30,7 +30,7 @@ static const char usage[] =
 "      --uses N              how many machines may use it: 1 to 25 (1)\n"
 "      --expires TIME        after 30m, 24h, 7d (24h)\n"
 "      --membership-key FILE (" KEY_FILE ")\n"
-"      --passphrase-fd N     where to read the key's passphrase; otherwise it is asked for\n"
+"      --passphrase-fd N     where to read the key's passphrase; otherwise see SECRETS in merlon-control(8)\n"
 "      --config FILE         (" CONFIG_FILE ")\n"
 "      --json\n"
 "  -h, --help\n";

@@ -20,7 +20,7 @@ static const char usage[] =
 "Signs the policy in FILE and hands it to the server, whose signer judges it.\n"
 "\n"
 "      --policy-key FILE     (" KEY_FILE ")\n"
-"      --passphrase-fd N     where to read the key's passphrase; otherwise it is asked for\n"
+"      --passphrase-fd N     where to read the key's passphrase; otherwise see SECRETS in merlon-control(8)\n"
 "      --config FILE         (" CONFIG_FILE ")\n"
 "  -h, --help\n";
 

@@ -30,7 +30,7 @@ static const char usage[] =
 "                            'merlon key generate --output FILE'; raises the epoch; may be said again\n"
 "      --raise-epoch         ends all that was signed before: publish a policy then\n"
 "      --root-key FILE       (" KEY_FILE "); may be said again: the new one, too\n"
-"      --passphrase-fd N     where to read the keys' passphrase; otherwise it is asked for\n"
+"      --passphrase-fd N     where to read the keys' passphrase; otherwise see SECRETS in merlon-control(8)\n"
 "      --config FILE         (" CONFIG_FILE ")\n"
 "  -h, --help\n";
 

@@ -29,7 +29,13 @@ int command_failed(const struct ml_error *error);
 int command_usage(const char *command, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* A secret key; its passphrase, where it has one, from @fd, or (-1) asked for at the terminal. */
+/* Of the keys of roles, where nobody types it. */
+#define COMMAND_CREDENTIAL "keys-passphrase"
+
+/*
+ * A secret key; its passphrase, where it has one, as ml_passphrase_given() says, and then the
+ * same for each key, or else asked for at the terminal.
+ */
 int command_secret(const char *path, int fd, struct ml_secret_key **ret, struct ml_error *error);
 /* A client of the local socket of the server that @config_file describes. */
 int command_connect(const char *config_file, struct ml_client **ret, struct ml_error *error);

@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <sodium.h>
-
 #include "date.h"
 #include "statement.h"
 #include "strict.h"
@@ -127,14 +125,6 @@ const struct distribution_node *distribution_find(const struct distribution *dis
 	return NULL;
 }
 
-static json_t *hex_json(const uint8_t digest[static 32])
-{
-	char hex[65];
-
-	sodium_bin2hex(hex, sizeof(hex), digest, 32);
-	return json_string(hex);
-}
-
 char *distribution_proof(const struct distribution *distribution, size_t index,
 			 size_t *ret_length)
 {
@@ -144,7 +134,7 @@ char *distribution_proof(const struct distribution *distribution, size_t index,
 	char *text = NULL;
 
 	for (size_t i = 0; i < count; i++)
-		json_array_append_new(hashes, hex_json(path[i].bytes));
+		json_array_append_new(hashes, ml_strict_hash_json(path[i].bytes));
 	json = json_pack("{s:o, s:I}", "hashes", hashes, "index", (json_int_t)index);
 	if (json && json_array_size(hashes) == count)
 		text = ml_strict_dump(json, ret_length);
@@ -163,11 +153,11 @@ char *distribution_tree_text(const struct distribution *distribution, size_t *re
 		const struct distribution_node *node = &distribution->nodes[i];
 
 		json_array_append_new(nodes, json_pack("{s:o, s:o, s:o, s:s, s:o}",
-						       "hash", hex_json(node->hash.bytes),
-						       "image", hex_json(node->image),
-						       "leaf", hex_json(node->leaf),
+						       "hash", ml_strict_hash_json(node->hash.bytes),
+						       "image", ml_strict_hash_json(node->image),
+						       "leaf", ml_strict_hash_json(node->leaf),
 						       "name", node->name,
-						       "rules", hex_json(node->rules)));
+						       "rules", ml_strict_hash_json(node->rules)));
 	}
 	json = json_pack("{s:o}", "nodes", nodes);
 	if (json && json_array_size(nodes) == distribution->count)

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "commands.h"
 #include "date.h"
 #include "document.h"
 #include "file.h"
@@ -54,10 +55,11 @@ static void keys_free(struct keys *keys)
 
 static int passphrase_get(int fd, char **ret, struct ml_error *error)
 {
-	int r = fd >= 0 ? ml_passphrase_read_fd(fd, ret, error) :
-		ml_passphrase_ask_new("Passphrase for the keys of this network: ", "Again: ", ret,
-				      error);
+	int r = ml_passphrase_given(fd, COMMAND_CREDENTIAL, ret, error);
 
+	if (r == -ENOENT)
+		r = ml_passphrase_ask_new("Passphrase for the keys of this network: ", "Again: ",
+					  ret, error);
 	if (r != -ENXIO)
 		return r;
 	return ml_error_set(error, r, "there is no terminal to ask for the keys' passphrase: say --passphrase-fd, or --no-passphrase");

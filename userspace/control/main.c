@@ -60,29 +60,32 @@ int command_usage(const char *command, const char *format, ...)
 	return 2;
 }
 
-static int passphrase_get(const char *path, int fd, char **ret, struct ml_error *error)
+/* What was given is there once, and opens all keys; what a person types opens one. */
+static int passphrase_open(const char *path, int fd, struct ml_secret_key **ret,
+			   struct ml_error *error)
 {
-	char prompt[300];
+	static char *given;
+	char prompt[300], *typed;
+	int r = given ? 0 : ml_passphrase_given(fd, COMMAND_CREDENTIAL, &given, error);
 
-	if (fd >= 0)
-		return ml_passphrase_read_fd(fd, ret, error);
+	if (!r)
+		return ml_secret_key_read(path, given, ret, error);
+	if (r != -ENOENT)
+		return r;
 	snprintf(prompt, sizeof(prompt), "Passphrase for %.256s: ", path);
-	return ml_passphrase_ask(prompt, ret, error);
+	r = ml_passphrase_ask(prompt, &typed, error);
+	if (r)
+		return r;
+	r = ml_secret_key_read(path, typed, ret, error);
+	ml_passphrase_free(typed);
+	return r;
 }
 
 int command_secret(const char *path, int fd, struct ml_secret_key **ret, struct ml_error *error)
 {
-	char *passphrase;
 	int r = ml_secret_key_read(path, NULL, ret, error);
 
-	if (r != -ENOKEY)
-		return r;
-	r = passphrase_get(path, fd, &passphrase, error);
-	if (r)
-		return r;
-	r = ml_secret_key_read(path, passphrase, ret, error);
-	ml_passphrase_free(passphrase);
-	return r;
+	return r == -ENOKEY ? passphrase_open(path, fd, ret, error) : r;
 }
 
 int command_connect(const char *config_file, struct ml_client **ret, struct ml_error *error)

@@ -3,12 +3,11 @@
 #include <errno.h>
 #include <string.h>
 
-#include <sodium.h>
-
 #include "base64.h"
 #include "grant.h"
 #include "route.h"
 #include "routes.h"
+#include "strict.h"
 
 #define LOOK_COUNT 1000		/* entries of one answer */
 
@@ -62,13 +61,6 @@ static void page_answer(struct call *call, struct page *page, const char *name, 
 
 /* --------------------------------------------------------------------- nodes */
 
-static json_t *hex_json(const uint8_t bytes[static 32])
-{
-	char text[65];
-
-	return json_string(sodium_bin2hex(text, sizeof(text), bytes, 32));
-}
-
 /* What the server keeps as JSON; as a text where it is none. */
 static json_t *inner_json(const char *text)
 {
@@ -86,7 +78,7 @@ static json_t *node_json(const void *what)
 			 ml_base64_json(node->identity, 32), "wireguard", ml_base64_json(node->wireguard, 32),
 			 "tags", inner_json(node->tags), "owner", node->owner, "addresses",
 			 inner_json(node->addresses), "certificate",
-			 node->has_certificate ? hex_json(node->certificate) : json_null(),
+			 node->has_certificate ? ml_strict_hash_json(node->certificate) : json_null(),
 			 "grant", node->grant, "added", (json_int_t)node->added, "seen",
 			 (json_int_t)node->seen);
 }
@@ -169,7 +161,7 @@ static json_t *generation_json(const struct store_generation *generation)
 {
 	return json_pack("{s:I, s:I, s:o, s:I, s:o}", "epoch", (json_int_t)generation->epoch,
 			 "serial", (json_int_t)generation->serial, "root",
-			 hex_json(generation->root), "added", (json_int_t)generation->added,
+			 ml_strict_hash_json(generation->root), "added", (json_int_t)generation->added,
 			 "envelope", json_loadb((const char *)generation->envelope.data,
 						generation->envelope.length, 0, NULL));
 }

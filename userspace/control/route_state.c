@@ -3,8 +3,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include <sodium.h>
-
 #include "authority.h"
 #include "config.h"
 #include "distribution.h"
@@ -12,17 +10,10 @@
 #include "server.h"
 #include "server_private.h"
 #include "signer_client.h"
+#include "strict.h"
 
 #define STALE		(3 * 86400)	/* three renewals that did not come */
 #define SIGNER_SECONDS	2		/* to say which policy it has */
-
-static json_t *digest_json(const uint8_t digest[static 32])
-{
-	char hex[65];
-
-	sodium_bin2hex(hex, sizeof(hex), digest, 32);
-	return json_string(hex);
-}
 
 static json_t *root_json(struct call *call)
 {
@@ -30,7 +21,7 @@ static json_t *root_json(struct call *call)
 
 	if (server_root(call->server, &root, NULL))
 		return json_null();
-	return json_pack("{s:o, s:I, s:I, s:I}", "digest", digest_json(root.digest), "epoch",
+	return json_pack("{s:o, s:I, s:I, s:I}", "digest", ml_strict_hash_json(root.digest), "epoch",
 			 (json_int_t)root.epoch, "expires", (json_int_t)root.expires, "version",
 			 (json_int_t)root.version);
 }
@@ -110,7 +101,7 @@ static void status(struct call *call)
 					 "audit", audit_json(call),
 					 "generation", generation_json(call),
 					 "network", config->network, "root", root_json(call),
-					 "serverKey", digest_json(key),
+					 "serverKey", ml_strict_hash_json(key),
 					 "signer", signer_json(call), "stuck", why,
 					 "trust", config->hosted ? "hosted" : "separate",
 					 "url", config->url));

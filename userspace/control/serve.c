@@ -25,6 +25,7 @@
 #include "work.h"
 
 #define DRAIN_MS	10000
+#define ADDRESS_KEY	32	/* bytes */
 #define CERTIFICATE_TICK	(6 * 3600)	/* seconds between looks at the server's certificate */
 
 /* ---------------------------------------------------------------- certificates */
@@ -190,26 +191,45 @@ static int root_load(struct server *server, struct ml_error *error)
 	return r;
 }
 
+/* Another process of this network may make it at the same moment: the first one's holds. */
+static int address_key_make(const char *path, struct ml_error *error)
+{
+	uint8_t *key = ml_locked_alloc(ADDRESS_KEY, "the key of addresses", error);
+	int r;
+
+	if (!key)
+		return -ENOMEM;
+	randombytes_buf(key, ADDRESS_KEY);
+	r = ml_file_write_new(path, key, ADDRESS_KEY, 0600, error);
+	ml_locked_free(key);
+	if (!r)
+		server_log(LOG_NOTICE, "audit", "%s was made: addresses are hashed under it", path);
+	return r == -EEXIST ? 0 : r;
+}
+
 /* Under which addresses are hashed: a file of its own, so that it can be destroyed. */
 static int form_fill(struct server *server, struct ml_error *error)
 {
 	char path[CONFIG_PATH];
-	size_t length;
-	int fd, r;
+	size_t length = 0;
+	int fd, r = 0;
 
 	server->form.addresses = server->config->addresses;
 	if (server->form.addresses != AUDIT_ADDRESS_HASHED)
 		return 0;
 	config_path(server->config, "address.key", path);
-	r = ml_file_open(path, ML_FILE_PRIVATE, &fd, error);
+	if (access(path, F_OK))
+		r = address_key_make(path, error);
+	if (!r)
+		r = ml_file_open(path, ML_FILE_PRIVATE, &fd, error);
 	if (r)
 		return r;
-	server->address_key = ml_locked_alloc(33, "the key of addresses", error);
-	r = server->address_key ? ml_file_read_into(fd, path, server->address_key, 33, &length,
-						    error) : -ENOMEM;
+	server->address_key = ml_locked_alloc(ADDRESS_KEY + 1, "the key of addresses", error);
+	r = server->address_key ? ml_file_read_into(fd, path, server->address_key, ADDRESS_KEY + 1,
+						    &length, error) : -ENOMEM;
 	close(fd);
-	if (!r && length != 32)
-		r = ml_error_set(error, -EBADMSG, "%s: must have 32 bytes", path);
+	if (!r && length != ADDRESS_KEY)
+		r = ml_error_set(error, -EBADMSG, "%s: must have %d bytes", path, ADDRESS_KEY);
 	server->form.address_key = server->address_key;
 	return r;
 }

@@ -105,6 +105,29 @@ int ml_challenge_parse(struct ml_bytes text, const struct ml_root *root,
 	return r;
 }
 
+int ml_challenge_answer(const json_t *answer, const struct ml_root *root,
+			struct ml_challenge *ret, struct ml_error *error)
+{
+	static const char *const keys[] = { "challenge" };
+	struct ml_bytes text;
+	json_t *object;
+	char *dumped;
+	int r;
+
+	r = ml_strict_keys(answer, "answer", keys, 1, error);
+	if (!r)
+		r = ml_strict_object(answer, "answer", "challenge", &object, error);
+	if (r)
+		return r;
+	dumped = ml_strict_dump(object, &text.length);
+	if (!dumped)
+		return ml_error_set(error, -ENOMEM, "challenge: out of memory");
+	text.data = (uint8_t *)dumped;
+	r = ml_challenge_parse(text, root, ret, error);
+	free(dumped);
+	return r;
+}
+
 int ml_fresh_check(const struct ml_fresh *fresh, const char *what,
 		   const uint8_t nonce[static ML_NONCE_BYTES], int64_t time,
 		   struct ml_error *error)

@@ -13,6 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <jansson.h>
+
 #include "bundle.h"
 #include "error.h"
 #include "keys.h"
@@ -40,6 +42,10 @@ int ml_challenge_format(const struct ml_challenge *challenge, char **ret, size_t
  */
 int ml_challenge_parse(struct ml_bytes text, const struct ml_root *root,
 		       struct ml_challenge *ret, struct ml_error *error);
+
+/* The same of the answer that a server gave, {"challenge":{…}}. */
+int ml_challenge_answer(const json_t *answer, const struct ml_root *root,
+			struct ml_challenge *ret, struct ml_error *error);
 
 /* How fresh an answer must be. */
 struct ml_fresh {

@@ -5,6 +5,8 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <termios.h>
@@ -12,6 +14,7 @@
 
 #include <sodium.h>
 
+#include "file.h"
 #include "locked.h"
 
 static int passphrase_alloc(char **ret, struct ml_error *error)
@@ -69,6 +72,55 @@ int ml_passphrase_read_fd(int fd, char **ret, struct ml_error *error)
 	}
 	*ret = line;
 	return 0;
+}
+
+static int from_credential(const char *name, char **ret, struct ml_error *error)
+{
+	const char *directory = getenv("CREDENTIALS_DIRECTORY");
+	char path[4096];
+	int fd, r;
+
+	if (!directory)
+		return -ENOENT;
+	snprintf(path, sizeof(path), "%.4000s/%.64s", directory, name);
+	r = ml_file_open(path, ML_FILE_PRIVATE, &fd, error);
+	if (r)
+		return r;
+	r = ml_passphrase_read_fd(fd, ret, error);
+	close(fd);
+	return r;
+}
+
+/* /proc/PID/environ shows what stands there, so it does not stay. */
+static int from_environment(char **ret, struct ml_error *error)
+{
+	char *value = getenv(ML_PASSPHRASE_VARIABLE);
+	size_t length;
+	int r;
+
+	if (!value)
+		return -ENOENT;
+	length = strlen(value);
+	if (!length || length > ML_PASSPHRASE_MAX)
+		r = ml_error_set(error, -EINVAL, ML_PASSPHRASE_VARIABLE " is empty, or longer than %d bytes",
+				 ML_PASSPHRASE_MAX);
+	else
+		r = passphrase_alloc(ret, error);
+	if (!r)
+		memcpy(*ret, value, length + 1);
+	sodium_memzero(value, length);
+	unsetenv(ML_PASSPHRASE_VARIABLE);
+	return r;
+}
+
+int ml_passphrase_given(int fd, const char *credential, char **ret, struct ml_error *error)
+{
+	int r;
+
+	if (fd >= 0)
+		return ml_passphrase_read_fd(fd, ret, error);
+	r = from_credential(credential, ret, error);
+	return r == -ENOENT ? from_environment(ret, error) : r;
 }
 
 /* A terminal with echo off, and the signals that would leave it so held back. */

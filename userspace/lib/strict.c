@@ -195,6 +195,13 @@ int ml_strict_hash(const json_t *object, const char *what, const char *key,
 	return 0;
 }
 
+json_t *ml_strict_hash_json(const uint8_t hash[static 32])
+{
+	char text[65];
+
+	return json_string(sodium_bin2hex(text, sizeof(text), hash, 32));
+}
+
 int ml_strict_base64(const json_t *object, const char *what, const char *key, uint8_t *ret,
 		     size_t size, struct ml_error *error)
 {

@@ -52,5 +52,7 @@ int ml_strict_public_key(const json_t *object, const char *what, const char *key
 bool ml_strict_hex32(const char *text, uint8_t ret[static 32]);
 int ml_strict_hash(const json_t *object, const char *what, const char *key,
 		   uint8_t ret[static 32], struct ml_error *error);
+/* The other way; NULL: no memory. */
+json_t *ml_strict_hash_json(const uint8_t hash[static 32]);
 
 #endif

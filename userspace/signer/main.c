@@ -25,6 +25,7 @@
 #define USER		"merlon-signer"
 #define SERVER_USER	"merlon-control"
 #define CREDENTIAL	"signing-key"
+#define PASSPHRASE	"signing-passphrase"
 
 static const char usage[] =
 "Usage: merlon-signer [options]\n"
@@ -33,7 +34,8 @@ static const char usage[] =
 "      --network NAME        begin a new ledger, of this network, with\n"
 "      --root-digest HEX     the SHA-256 of its first root document's payload\n"
 "      --key FILE            the key that signs (the credential " CREDENTIAL ")\n"
-"      --passphrase-fd N     where to read its passphrase\n"
+"      --passphrase-fd N     where to read its passphrase (the credential " PASSPHRASE ",\n"
+"                            or the variable " ML_PASSPHRASE_VARIABLE ")\n"
 "      --state-dir DIR       of the ledger (" STATE_DIR ")\n"
 "      --socket PATH         where the server asks (" SOCKET ")\n"
 "      --user NAME           who the signer is, when root starts it (" USER ")\n"
@@ -143,8 +145,8 @@ static struct ml_secret_key *read_key(const struct options *given)
 		snprintf(path, sizeof(path), "%s/" CREDENTIAL, credentials);
 	else
 		refuse("no key to sign with: say --key, or give systemd's credential " CREDENTIAL);
-	if (given->passphrase_fd >= 0 &&
-	    ml_passphrase_read_fd(given->passphrase_fd, &passphrase, &error))
+	r = ml_passphrase_given(given->passphrase_fd, PASSPHRASE, &passphrase, &error);
+	if (r && r != -ENOENT)
 		refuse("%s", error.text);
 	r = ml_secret_key_read(path, passphrase, &key, &error);
 	ml_passphrase_free(passphrase);

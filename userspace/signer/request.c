@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <sodium.h>
-
 #include "request_private.h"
 #include "strict.h"
 
@@ -68,20 +66,12 @@ static int ask_revoke(const struct asking *asking, struct ml_error *error)
 
 /* ------------------------------------------------------------- generation */
 
-static json_t *digest_json(const uint8_t digest[static 32])
-{
-	char hex[65];
-
-	sodium_bin2hex(hex, sizeof(hex), digest, 32);
-	return json_string(hex);
-}
-
 static json_t *node_json(const struct ml_generation_node *node, size_t index)
 {
 	return json_pack("{s:I, s:o, s:o, s:s, s:o}", "index", (json_int_t)index,
-			 "image", digest_json(node->image->sha256),
-			 "leaf", digest_json(node->leaf->sha256), "name", node->name,
-			 "rules", digest_json(node->rules->sha256));
+			 "image", ml_strict_hash_json(node->image->sha256),
+			 "leaf", ml_strict_hash_json(node->leaf->sha256), "name", node->name,
+			 "rules", ml_strict_hash_json(node->rules->sha256));
 }
 
 /* What is other than it was at serial @since; all, where nobody remembers that. */

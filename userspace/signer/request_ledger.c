@@ -6,8 +6,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include <sodium.h>
-
 #include "prefix.h"
 #include "request_private.h"
 #include "strict.h"
@@ -20,13 +18,6 @@ static json_t *grant_json(const struct signer_grant *grant)
 	return json_pack("{s:s, s:I, s:b, s:i}", "id", grant->grant.id, "length",
 			 (json_int_t)grant->envelope.length, "revoked", grant->revoked, "used",
 			 (int)grant->used);
-}
-
-static json_t *key_json(const uint8_t key[static 32])
-{
-	char hex[65];
-
-	return json_string(sodium_bin2hex(hex, sizeof(hex), key, 32));
 }
 
 static json_t *addresses_json(const struct signer_node *node)
@@ -44,9 +35,9 @@ static json_t *node_json(const struct signer *signer, const struct signer_node *
 	return json_pack("{s:o, s:s, s:o, s:I, s:s, s:b, s:o}",
 			 "addresses", addresses_json(node),
 			 "grant", signer->grants[node->grant].grant.id,
-			 "identity", key_json(node->identity.key),
+			 "identity", ml_strict_hash_json(node->identity.key),
 			 "length", (json_int_t)node->envelope.length, "name", node->name,
-			 "revoked", node->revoked, "wireguard", key_json(node->wireguard));
+			 "revoked", node->revoked, "wireguard", ml_strict_hash_json(node->wireguard));
 }
 
 static int items_fill(const struct asking *asking, bool nodes, uint64_t from, json_t *items,

@@ -98,11 +98,15 @@ is "$(judged 'answer_problems | select(startswith("seen") | not)' <answers)" "" 
 is "$(jq -r 'select(.status | IN("404", "405")) | .path' answers)" "" "and is there"
 is "$(wc -l <answers)" "$(wc -l <in-server)" "(all were asked)"
 : >others
+: >others.said
 while read -r method path; do
 	echo "$method $path $(api "$path" -X "$method")" >>others
+	jq -c . body >>others.said
 done < <(described '[operations | {path, method}] | group_by(.path)[] | .[0].path as $path
 	| (["GET", "POST", "DELETE"] - map(.method))[] | "\(.) \($path | gsub("\\{[a-z0-9]+\\}"; "x"))"')
 is "$(grep -v ' 405$' others)" "" "$(wc -l <others) methods that are not described are refused"
+is "$(judged 'problems($api.components.schemas.NotAllowed; "405")' <others.said)" "" "as is described"
+is "$(wc -l <others.said)" "$(wc -l <others)" "(each of them)"
 is "$(api /v1/nothing)" 404 "a path that is not described is not there"
 
 # --- documents, and nodes -----------------------------------------------------------------

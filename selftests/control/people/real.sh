@@ -9,14 +9,9 @@
 # shellcheck source=../../lib/tap.sh
 . "$(dirname "$0")/../../lib/tap.sh"
 cd "$(dirname "$0")/../../.." || exit
-build=$PWD/build/user
-merlon=$build/merlon control=$build/merlon-control code="$build/control/peopled code"
-[ "$(id -u)" = 0 ] || bail "this test changes users: run it as root"
-dir=$(mktemp -d /dev/shm/people.XXXXXX) || bail "no directory in memory"
-at_exit rm -rf "$dir"
-chmod 1777 "$dir"
-cd "$dir" || exit
-port=$((20000 + RANDOM % 10000))
+# shellcheck source=../place.bash
+. selftests/control/place.bash
+control=$build/merlon-control code="$build/control/peopled code"
 password='a horse and a staple'
 export XDG_RUNTIME_DIR=$tap_dir
 

@@ -4,26 +4,12 @@
 # in a directory in memory. Sourced behind tap.sh, from the tree's root. $at is where the
 # server is that the functions speak of: $dir, or another one that place() made.
 
-build=$PWD/build/${BUILD:-user}
-merlon=$PWD/build/user/merlon
-joiner=$build/server/joiner
-# Leaks cannot be looked for: nobody may trace these programs, not even themselves. init
-# gives the signer no environment.
-export ASAN_OPTIONS=detect_leaks=0
+# init gives the signer no environment, so none for its sanitizers.
 beginner=$PWD/build/user/merlon-signer
-[ "$(id -u)" = 0 ] || bail "this test changes users: run it as root"
-for program in "$build/merlon-control" "$build/merlon-signer" "$joiner" "$merlon"; do
-	[ -x "$program" ] || bail "$program is not built"
-done
-
-# In memory: what kill -9 can lose is the same there.
-dir=$(mktemp -d /dev/shm/control.XXXXXX) || bail "no directory in memory"
-at_exit rm -rf "$dir"
-chmod 711 "$dir"
-cd "$dir" || exit
-chmod 1777 "$dir"
+# shellcheck source=../place.bash
+. selftests/control/place.bash
+needs "$joiner"
 at=$dir
-port=$((20000 + RANDOM % 10000))
 passphrase=canary-passphrase-$RANDOM$RANDOM
 server='' signer=''
 
