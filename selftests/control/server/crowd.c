@@ -74,7 +74,7 @@ static void url_next(struct runner *runner)
 /* Its answer is one that stays: not of a server that is gone, or has no time. */
 static bool is_answered(const struct reply *reply)
 {
-	return !reply->error && reply->status != 503;
+	return !reply->error && reply->status != 503 && reply->status != 408;
 }
 
 static bool prepare(struct runner *runner)
