@@ -91,7 +91,7 @@ strike_server() { strike "${server[0]}" server_again "$1"; }
 signer_again() { signer_stop; rm -f signer.sock; signer_start; }
 strike_signer() { strike "$signer" signer_again "$1"; }
 
-declare -A step=([server]=60 [signer]=5) least=([server]=40 [signer]=5)
+declare -A step=([server]=120 [signer]=10) least=([server]=40 [signer]=5)
 for who in server signer; do
 	: >struck
 	problems=0

@@ -165,7 +165,7 @@ strike_restore() { # AT
 	fi
 	[ "$status" = 99 ]
 }
-sweep 24 250 strike_restore
+sweep 40 400 strike_restore
 report "restore killed at its system calls: the one server, or the other"
 reset
 mkdir state.restore && : >state.restore/left && chown -R daemon state.restore
@@ -188,7 +188,7 @@ strike_new() { # AT
 	fi
 	[ "$status" = 99 ]
 }
-sweep 60 500 strike_new
+sweep 100 800 strike_new
 report "restore on another machine, killed: no server, or a whole one"
 ok "it can be done again" restore good.backup --force
 signer_start
