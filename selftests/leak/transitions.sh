@@ -100,8 +100,6 @@ under_flood() {
 	watch await all "$hex" 100
 	watch count all "$hex"
 	is "$answer" 0 "$what: none of $((tries - from)) tries is seen outside"
-	diag "transitions: $(jq -cn '$ARGS.named' --arg kernel "$(uname -r)" --arg what "$what" \
-		--argjson times "$times" --argjson tried $((tries - from)) --argjson seen "$answer")"
 	watch clear
 }
 

@@ -21,8 +21,8 @@ if ($transitions | length) == 0 then empty else
 	"`selftests/leak/transitions.sh`: tries to get out while something changes, and how many were seen outside.",
 	"",
 	table(["kernel", "while", "times", "tries", "seen"]),
-	($transitions[] | [.kernel, .what, "\(.times)", "\(.tried)", (.seen | red)] | row),
-	($transitions | group_by(.kernel)[] | [.[0].kernel, "all", "", "\(map(.tried) | add)", (map(.seen) | add | red)] | row)
+	($transitions[] | [.kernel, .what, "\(.times)", "\(.tried)", if .seen == "0" then "0" else "**\(.seen)**" end] | row),
+	($transitions | group_by(.kernel)[] | [.[0].kernel, "all", "", "\(map(.tried) | add)", if all(.seen == "0") then "0" else "**not none**" end] | row)
 end,
 if ($concurrency | length) == 0 then empty else
 	"",

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # One program's tests as a part of a longer TAP stream: number is the last one
 # used, why says what else was wrong with it, failed counts that too, and with
-# show its whole output follows. What a failed test says of itself comes with it.
+# show its whole output follows. What a failed test says of itself comes with it, and
+# figures, "# name: {…}" (selftests/lib/record).
 BEGIN { told = 6 }
 { sub(/\r$/, ""); kept[++lines] = $0 }
 /^1\.\.0 # SKIP/ {
@@ -19,6 +20,7 @@ BEGIN { told = 6 }
 	told = verdict == "ok" ? 6 : 0
 	next
 }
+/^# [a-z]+: \{.*\}$/ { print; next }
 /^# / && told < 6 && number { told++; print; next }
 { told = 6 }
 /^Bail out!/ {
