@@ -10,13 +10,13 @@
  *				what the capture itself lost, if it did
  *   stopped NAME FIELDS	one probe, and a marker behind it that may pass: is
  *				the marker there, and the probe not?
- *   send NAME FIELDS		packets, nothing is waited for: "yes" or "no: why"
+ *   send NAME FIELDS		probes, nothing is waited for: "yes" or "no: why"
  *   marker NAME FIELDS		what is sent as marker on that path from now on
  *   count NAME			probes that arrived so far
  *
  * FIELDS: fields.h. Probes and markers have TTLs of their own, which tell them
- * from what kernels send by themselves, and from what was only sent, which may come
- * late; they may be one lower when they arrive.
+ * from what kernels send by themselves; they may be one lower when they arrive. What
+ * has ttl= among its fields is not counted.
  */
 #include <poll.h>
 #include <time.h>
@@ -27,7 +27,6 @@
 
 #define PROBE_TTL	77
 #define MARKER_TTL	87
-#define SENT_TTL	67
 #define MARKER_PORT	4999
 #define PATIENCE_MS	30000	/* only what is lost takes so long */
 #define MAX_PATHS	32
@@ -283,7 +282,7 @@ static void command(char **words, int count)
 	} else if (!strcmp(words[0], "stopped")) {
 		stopped(path, words + 2);
 	} else if (!strcmp(words[0], "send")) {
-		error = send_packet(path, words + 2, SENT_TTL);
+		error = send_packet(path, words + 2, PROBE_TTL);
 		answer(error ? "no" : "yes", error);
 	} else if (!strcmp(words[0], "count")) {
 		capture_read(path);
