@@ -235,6 +235,7 @@ guard "guard allow 1.0.0.0/8 $far4 tcp/22"
 ok "from outside, allowed" reach far tcp 192.0.2.1 22 5
 must n node nft -f - <<<'table inet t { chain c { type filter hook prerouting priority 0; ct state new counter; }; }'
 ok "and where conntrack runs" reach far tcp 192.0.2.1 22 5
+must n node sysctl -qw net.ipv4.tcp_syn_retries=1	# not for two minutes
 like "$(n node bash -c 'echo >/dev/tcp/192.0.2.2/22' 2>&1)" "not permitted|timed out" \
 	"which opens no way out"
 must n node nft flush ruleset
