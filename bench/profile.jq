@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-# From what bench/profile measured and bench/functions named: docs/bench-profile.md.
+# From what bench/profile measured and bench/functions named: docs/bench-profile.md; with
+# $part "check" a line for what bench/exit, in another boot of that run, does not agree with.
 include "tables";
 
 .environment as $environment | .profile as $all | .exit as $exit |
@@ -35,6 +36,14 @@ def exit_row($series; $peer; $nat; $way):
 def exit_added($series; $peer; $nat; $way):
 	exit_row($series; $peer; $nat; $way) as $with | exit_row($series; "none"; $nat; $way) as $none |
 	if $with and $none then $with - $none else null end;
+
+def each_case: ("merlon", "merlon-everything") as $peer | ($nats | keys_unsorted[]) as $nat | $ways[] as $way | [$peer, $nat, $way];
+# Within 2 % of the whole packet: what the slabs' lists make of it is up to 1 %.
+def check: $kernels[] as $series | each_case as [$peer, $nat, $way] |
+	added($series; $peer; $nat; $way; whole) as $here | exit_added($series; $peer; $nat; $way) as $there |
+	(of($series; "none" + $nat; $way) | whole) as $whole |
+	select($there != null and ($here - $there | fabs) > 0.02 * $whole) |
+	"\($series): \($peer)\($nat), \($way): \($here | round) instructions are added, and \($there | round) in bench/exit";
 
 def parts($series):
 	table(["", "the whole packet without", "added", "in merlon.ko", "in netfilter", "in others", "added by the clock", "in bench-exit.md"]),
@@ -73,4 +82,4 @@ def document:
 			functions($series; $nat)),
 		"", "Without Merlon, by module:", "", modules($series));
 
-if ($kernels | length) == 0 then empty else document end
+if ($kernels | length) == 0 then empty elif $part == "check" then check else document end
