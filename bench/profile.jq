@@ -10,6 +10,7 @@ include "tables";
 {merlon: "`tunnels`", "merlon-everything": "`everything`"} as $scopes |
 ["in", "out"] as $ways |
 
+def whole_number: round | if . == 0 then 0 else . end | tostring;
 def of($series; $peer; $way): $measured["\($series) \($peer) \($way)"];
 # Of one packet, in the cheapest round.
 def each: .packets as $packets | .functions | map_values(. / $packets);
@@ -50,17 +51,17 @@ def parts($series):
 	($nats | keys_unsorted[]) as $nat | ("merlon", "merlon-everything", "none-again") as $peer | $ways[] as $way |
 	differences($series; $peer; $nat; $way) as $d |
 	["\($scopes[$peer] // "nothing, once more"), \($nats[$nat]), \($way)",
-		(of($series; "none" + $nat; $way) | whole | round | tostring),
-		(($d | sum(null), sum("merlon"), sum("netfilter"), sum("others")) | round | tostring),
-		(added($series; $peer; $nat; $way; clock) | round | tostring),
-		(exit_added($series; $peer; $nat; $way) | if . then round | tostring else "–" end)] | row;
+		(of($series; "none" + $nat; $way) | whole | whole_number),
+		(($d | sum(null), sum("merlon"), sum("netfilter"), sum("others")) | whole_number),
+		(added($series; $peer; $nat; $way; clock) | whole_number),
+		(exit_added($series; $peer; $nat; $way) | if . then whole_number else "–" end)] | row;
 
 def functions($series; $nat):
 	[["merlon", "merlon-everything"][] as $peer | $ways[] as $way | differences($series; $peer; $nat; $way)] as $columns |
 	table(["module", "function", "`tunnels`: in", "out", "`everything`: in", "out"]),
 	([$columns[] | keys[]] | unique | map(. as $at | {$at, cells: [$columns[] | .[$at] // 0]}) |
 		map(select(.cells | any(fabs >= 3))) | sort_by(-(.cells | map(fabs) | max))[] |
-		[(.at | split(" ")[0]), "`\(.at | split(" ")[1])`", (.cells[] | round | if . == 0 then "" else tostring end)] | row);
+		[(.at | split(" ")[0]), "`\(.at | split(" ")[1])`", (.cells[] | whole_number | if . == "0" then "" else . end)] | row);
 
 # Where a packet is, without Merlon: by module.
 def modules($series):
@@ -68,14 +69,14 @@ def modules($series):
 		group_by(.key | split(" ")[0]) | map({key: (.[0].key | split(" ")[0]), value: (map(.value) | add)}) | from_entries] as $columns |
 	table(["module", (($nats[] | .) as $nat | "in, \($nat)", "out")]),
 	([$columns[] | keys[]] | unique | map(. as $at | {$at, cells: [$columns[] | .[$at] // 0]}) |
-		map(select(.cells | any(. >= 20))) | sort_by(-(.cells | max))[] | [.at, (.cells[] | round | tostring)] | row);
+		map(select(.cells | any(. >= 20))) | sort_by(-(.cells | max))[] | [.at, (.cells[] | whole_number)] | row);
 
 def document:
 	head("Where an exit node's instructions go"; $environment; $all | map(.kernel) | unique), "",
 	"Each instruction that the kernel executes between the receiving of a packet and its sending, counted by QEMU's emulator",
 	"(bench/plugin) in the cheapest of 24 rounds of 64 packets: 64 bytes, UDP in IPv4, the scene of",
 	"[bench-exit.md](bench-exit.md). *in* is from the tunnel, *out* into it. A function has what is inlined into it. The guest's own",
-	"clock is the judge: each round's sum agrees with it within 2 %, or the run fails. Raw: [bench-profile.json](bench-profile.json).",
+	"clock is the judge: each round's sum agrees with it within 0.5 %, or the run fails. Raw: [bench-profile.json](bench-profile.json).",
 	($kernels[] as $series |
 		"", "## Kernel \($series)", "", "What Merlon adds, and whose it is:", "", parts($series),
 		(($nats | keys_unsorted[]) as $nat | "", "Added by function, \($nats[$nat]), from three instructions on:", "",

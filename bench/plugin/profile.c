@@ -134,20 +134,18 @@ static struct block *block_of(const struct qemu_plugin_tb *tb, size_t first, siz
 
 /* --------------------------------------------------------------------- rounds */
 
-static void start(unsigned int processor, void *data)
+static void start(void)
 {
-	(void)processor, (void)data;
 	measurement++;
 	measuring = true;
 	best_total = UINT64_MAX;
 	fprintf(out, "measurement %u\n", measurement);
 }
 
-static void begin(unsigned int processor, void *data)
+static void begin(void)
 {
 	struct chunk *chunk;
 
-	(void)processor, (void)data;
 	for (chunk = chunks; chunk; chunk = chunk->next)
 		memset(chunk->executed, 0, sizeof(chunk->executed));
 }
@@ -164,12 +162,11 @@ static uint64_t total(void)
 	return sum;
 }
 
-static void end(unsigned int processor, void *data)
+static void end(void)
 {
 	struct chunk *chunk;
 	uint64_t sum;
 
-	(void)processor, (void)data;
 	if (!measuring)	/* a round that warms up */
 		return;
 	sum = total();
@@ -224,12 +221,11 @@ static int by_address(const void *left, const void *right)
 }
 
 /* Blocks overlap: what is jumped into the middle of is also a block of its own. */
-static void done(unsigned int processor, void *data)
+static void done(void)
 {
 	struct line *lines;
 	size_t i, count;
 
-	(void)processor, (void)data;
 	measuring = false;
 	count = best_total == UINT64_MAX ? 0 : all_lines(&lines);
 	if (count)
@@ -238,7 +234,8 @@ static void done(unsigned int processor, void *data)
 		if (i + 1 < count && lines[i + 1].address == lines[i].address)
 			lines[i + 1].count += lines[i].count;
 		else
-			fprintf(out, "%016" PRIx64 " %" PRIu64 "\n", lines[i].address, lines[i].count);
+			fprintf(out, "%016" PRIx64 " %" PRIu64 "\n", lines[i].address,
+				lines[i].count);
 	}
 	if (count)
 		free(lines);
@@ -248,16 +245,24 @@ static void done(unsigned int processor, void *data)
 
 /* ---------------------------------------------------------------- translation */
 
-static const struct {
-	uint32_t mark;
-	qemu_executed_fn fn;
+static struct mark {
+	uint32_t word;
+	void (*passed)(void);
 } marks[] = {
 	{ MARK_START, start }, { MARK_BEGIN, begin }, { MARK_END, end }, { MARK_DONE, done },
 };
 
+static void executed(unsigned int processor, void *data)
+{
+	const struct mark *mark = data;
+
+	(void)processor;	/* there is one */
+	mark->passed();
+}
+
 static void watch_mark(struct qemu_plugin_insn *insn)
 {
-	static const uint8_t opcode[] = MARK_OPCODE;
+	static const uint8_t opcode[] = { 0x0f, 0x1f, 0x84, 0x00 };
 	const uint8_t *bytes = qemu_plugin_insn_data(insn);
 	uint32_t word;
 	size_t i;
@@ -266,9 +271,9 @@ static void watch_mark(struct qemu_plugin_insn *insn)
 		return;
 	memcpy(&word, bytes + sizeof(opcode), sizeof(word));
 	for (i = 0; i < sizeof(marks) / sizeof(*marks); i++)
-		if (marks[i].mark == word)
-			qemu_plugin_register_vcpu_insn_exec_cb(insn, marks[i].fn,
-							       QEMU_READS_NO_REGISTERS, NULL);
+		if (marks[i].word == word)
+			qemu_plugin_register_vcpu_insn_exec_cb(insn, executed,
+							       QEMU_READS_NO_REGISTERS, &marks[i]);
 }
 
 /*
@@ -300,7 +305,8 @@ static void translated(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 
 	(void)id;
 	if (qemu_plugin_tb_vaddr(tb) < KERNEL) {
-		qemu_plugin_register_vcpu_tb_exec_inline(tb, QEMU_ADD_U64, elsewhere->executed, count);
+		qemu_plugin_register_vcpu_tb_exec_inline(tb, QEMU_ADD_U64, elsewhere->executed,
+							 count);
 		return;
 	}
 	count_block(tb, count);

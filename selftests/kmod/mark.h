@@ -12,9 +12,7 @@
 #define MARK_END	0x4d4c0003
 #define MARK_DONE	0x4d4c0004
 
-/* What the instruction is: these four bytes, and its mark, lowest byte first. */
-#define MARK_OPCODE	{ 0x0f, 0x1f, 0x84, 0x00 }
-
+/* As it is encoded: 0f 1f 84 00, and the mark, lowest byte first. */
 #define mark(which) \
 	asm volatile("nopl %c0(%%rax,%%rax,1)" : : "i" (which) : "memory")
 
