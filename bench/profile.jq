@@ -47,7 +47,7 @@ def check: $kernels[] as $series | each_case as [$peer, $nat, $way] |
 	"\($series): \($peer)\($nat), \($way): \($here | round) instructions are added, and \($there | round) in bench/exit";
 
 def parts($series):
-	table(["", "the whole packet without", "added", "in merlon.ko", "in netfilter", "in others", "added by the clock", "in bench-exit.md"]),
+	table(["", "the whole packet without", "added", "in merlon.ko", "in netfilter", "in others", "added, by the clock", "by bench/exit"]),
 	($nats | keys_unsorted[]) as $nat | ("merlon", "merlon-everything", "none-again") as $peer | $ways[] as $way |
 	differences($series; $peer; $nat; $way) as $d |
 	["\($scopes[$peer] // "nothing, once more"), \($nats[$nat]), \($way)",
