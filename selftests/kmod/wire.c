@@ -27,7 +27,8 @@
  *
  * In place of SOURCE DESTINATION PROTOCOL PORT PORT: "many PORT" are UDP packets from that
  * port, of all UDP rules of the policy whose path is in flows, in random order.
- * rounds: how many, 24 or less.
+ * rounds: how many, 24 or less. measured: how many measurements there were; each, and each
+ * round of it, is marked for who counts instructions from outside (mark.h).
  *
  * PROTOCOL: udp, ack (TCP). BYTES: of the IP packet. More than 1500 are one super-packet
  * of TCP (GSO), of segments of 1392 bytes; what is divided by is segments then.
@@ -48,6 +49,7 @@
 
 #include "clock.h"
 #include "flows.h"
+#include "mark.h"
 
 #define ROUNDS		24	/* at most, of which the cheapest counts; the first ones warm up */
 #define COUNT_MAX	512	/* WireGuard queues 1024 */
@@ -73,6 +75,8 @@ static struct flows flows;
 static unsigned int next_flow;
 static unsigned int rounds = ROUNDS;
 module_param(rounds, uint, 0600);
+static unsigned int measured;
+module_param(measured, uint, 0400);
 
 /*
  * What ends at @last is counted, and goes no further; what comes to @hold is kept.
@@ -147,6 +151,8 @@ static void arrive(struct sk_buff *skb)
 {
 	run.end = clock_now();
 	run.seen += skb_is_gso(skb) ? skb_shinfo(skb)->gso_segs : 1;
+	if (run.seen == run.wanted)
+		mark(MARK_END);
 	dev_kfree_skb_any(skb);
 	if (run.seen == run.wanted)
 		complete(&run.done);
@@ -389,6 +395,7 @@ static u64 give(struct net_device *dev)
 	u64 begin;
 
 	local_bh_disable();
+	mark(MARK_BEGIN);
 	begin = clock_now();
 	while ((skb = __skb_dequeue(&run.held))) {
 		skb->protocol = eth_type_trans(skb, dev);
@@ -442,26 +449,51 @@ static int one_round(const struct way *way, u64 *ret)
 	return err;
 }
 
-static int measure_way(const struct way *way)
+static int warm_up(const struct way *way)
 {
 	int i, err = 0;
+	u64 time = 0;
+
+	for (i = 0; i < 2 && !err; i++) {
+		err = one_round(way, &time);
+		result.passed = time;
+	}
+	return err;
+}
+
+static int measure_rounds(const struct way *way)
+{
+	unsigned int i;
+	int err = 0;
 	u64 time;
 
-	result.best = U64_MAX;
-	result.count = clamp_t(unsigned int, rounds, 1, ROUNDS);
-	for (i = -2; i < (int)result.count && !err; i++) {
+	for (i = 0; i < result.count && !err; i++) {
 		err = one_round(way, &time);
-		if (i < 0)
-			result.passed = time;
-		else if (result.passed != !!time)
+		if (!err && result.passed != !!time)
 			err = -EAGAIN;
-		if (i < 0 || err)
+		if (err)
 			continue;
 		result.rounds[i] = div_u64(time * 100, run.wanted);
 		result.best = min(result.best, result.rounds[i]);
 		if (!time)
 			break;
 	}
+	return err;
+}
+
+static int measure_way(const struct way *way)
+{
+	int err;
+
+	result.best = U64_MAX;
+	result.count = clamp_t(unsigned int, rounds, 1, ROUNDS);
+	err = warm_up(way);
+	if (err)
+		return err;
+	measured++;
+	mark(MARK_START);
+	err = measure_rounds(way);
+	mark(MARK_DONE);
 	return err;
 }
 
