@@ -17,6 +17,7 @@
 #include "admit.h"
 #include "config.h"
 #include "distribution.h"
+#include "ends.h"
 #include "sequence.h"
 #include "server.h"
 #include "server_private.h"
@@ -33,6 +34,7 @@ struct watch {
 	struct store *store;
 	struct signer_client *signer;
 	uint64_t since;			/* serial of the generation that is held */
+	int64_t ends;			/* version of the dates that are held */
 	int told;			/* why it does not work, as an errno; 0: it does */
 	atomic_bool stop;
 	pthread_t thread;
@@ -193,13 +195,42 @@ static int generation_make(struct watch *watch, struct distribution *made, struc
 	return r == -ESTALE && made->tree ? 0 : r;
 }
 
+/* Who ends when. ORDER: before the generation without those that have, so that they are told. */
+static int ends_fetch(struct watch *watch, struct ml_error *error)
+{
+	json_t *answer;
+	int64_t version;
+	int r = signer_client_ask(watch->signer, json_pack("{s:s}", "request", "ends"),
+				  (struct ml_bytes){ NULL, 0 }, PATIENCE, &answer, NULL, NULL, error);
+
+	if (r)
+		return r;
+	r = ml_strict_number(answer, WHAT, "version", 0, INT64_MAX, &version, error);
+	if (!r)
+		r = ends_take(server_ends(watch->server), json_object_get(answer, "ends"), error);
+	if (!r)
+		watch->ends = version;
+	json_decref(answer);
+	return r;
+}
+
+static int ends_follow(struct watch *watch, const json_t *answer, struct ml_error *error)
+{
+	int64_t version;
+	int r = ml_strict_number(answer, WHAT, "ends", 0, INT64_MAX, &version, error);
+
+	return r || version == watch->ends ? r : ends_fetch(watch, error);
+}
+
 static int generation_take(struct watch *watch, const json_t *answer, struct ml_bytes envelope,
 			   struct ml_error *error)
 {
 	struct distribution *made;
 	struct fetch fetch = { .count = 0 };
-	int r = nodes_take(watch, answer, &made, error);
+	int r = ends_follow(watch, answer, error);
 
+	if (!r)
+		r = nodes_take(watch, answer, &made, error);
 	if (r)
 		return r;
 	r = generation_make(watch, made, &fetch, envelope, error);
@@ -250,6 +281,8 @@ static int greet(struct watch *watch, struct ml_error *error)
 
 	if (!r)
 		r = admit_ledger(watch->server, watch->store, watch->signer, error);
+	if (!r)
+		r = ends_fetch(watch, error);
 	if (r)
 		return r;
 	r = signer_client_ask(watch->signer, json_pack("{s:s}", "request", "status"),
