@@ -265,16 +265,18 @@ static int collect(struct store *store, void *arg, struct ml_error *error)
 {
 	struct collect *collect = arg;
 	struct store_row row = { 0 };
+	uint64_t generations;
 	int r;
 
 	r = store_one(store, STATEMENT_GENERATION_LAST, NULL, &row, error);
 	if (r)
 		return r == -ENOENT ? 0 : r;
 	r = store_do(store, STATEMENT_COLLECT_GENERATIONS,
-		     CELLS(cell_int(collect->before), row.cells[0], row.cells[1]), NULL, error);
+		     CELLS(cell_int(collect->before), row.cells[0], row.cells[1]), &generations, error);
 	store_free(row.memory);
-	if (!r)
-		r = store_do(store, STATEMENT_COLLECT_TREE_BLOCKS, NULL, NULL, error);
+	if (r || !generations)
+		return r;
+	r = store_do(store, STATEMENT_COLLECT_TREE_BLOCKS, NULL, NULL, error);
 	if (!r)
 		r = store_do(store, STATEMENT_COLLECT_TREES, NULL, NULL, error);
 	if (!r)
