@@ -88,7 +88,7 @@ static int nodes_take(const struct distribution *before, const json_t *answer,
 		      struct distribution **ret, struct ml_error *error)
 {
 	struct distribution *made;
-	json_t *nodes, *gone, *item;
+	json_t *nodes, *gone = NULL, *item;
 	size_t i;
 	int r = ml_strict_array(answer, WHAT, "nodes", &nodes, error);
 
