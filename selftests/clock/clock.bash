@@ -7,6 +7,7 @@
 #				from now on; processes PID and their children hear of it
 #	by NAME COMMAND...	runs COMMAND by NAME's clocks
 
+clock_tree=$PWD
 clock_so=$PWD/build/user/clock/clock.so clock_set=$PWD/build/user/clock/set
 for program in "$clock_so" "$clock_set"; do
 	[ -x "$program" ] || bail "$program is not built: make clock-programs"

@@ -27,7 +27,7 @@ static void fill_network(struct store *store)
 	WORKS(store_node_set_certificate(store, "node-00001", identity, spki, leaf_of("cert"),
 					 &error));
 	crypto_hash_sha256(block.digest, block.content.data, block.content.length);
-	WORKS(store_generation_publish(store, &generation, &block, 1, leaf_of("publish"),
+	WORKS(store_generation_publish(store, &generation, NULL, &block, 1, leaf_of("publish"),
 				       &error));
 	WORKS(store_sequencer_take(store, &term, &sequenced, &error));
 	WORKS(store_sequencer_advance(store, term, 3, &error));

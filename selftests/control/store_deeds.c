@@ -82,7 +82,7 @@ static int do_publish(struct store *store, struct ml_error *error)
 	struct store_block block = { .content = bytes_of("block") };
 
 	crypto_hash_sha256(block.digest, block.content.data, block.content.length);
-	return store_generation_publish(store, &generation, &block, 1, LEAF, error);
+	return store_generation_publish(store, &generation, NULL, &block, 1, LEAF, error);
 }
 
 static int do_admin(struct store *store, struct ml_error *error)

@@ -324,7 +324,7 @@ static int publish(struct store *store, uint64_t epoch, uint64_t serial, const c
 		blocks[0].content = bytes_of(first);
 	if (!strcmp(second, "altered"))
 		blocks[1].digest[0] ^= 1;
-	return store_generation_publish(store, &generation, blocks, 2,
+	return store_generation_publish(store, &generation, NULL, blocks, 2,
 					leaf_of("generation %d", (int)serial), error);
 }
 
@@ -389,6 +389,53 @@ static void test_generations(void **state)
 	store_close(store);
 }
 
+/* @root follows @before: of its blocks it has all but @gone, and @more. */
+static int follow(struct store *store, uint64_t serial, const char *root, const char *before,
+		  const char *gone, const char *more, struct ml_error *error)
+{
+	struct store_generation generation = { .epoch = 1, .serial = serial,
+					       .envelope = bytes_of("statement"),
+					       .tree = bytes_of("tree"),
+					       .added = NOW + (int)serial };
+	struct store_block block = { .content = bytes_of(more) };
+	uint8_t digest[1][32];
+	struct store_kept kept = { .gone = digest, .gone_count = 1 };
+
+	key_of(root, 0, generation.root);
+	key_of(before, 0, kept.root);
+	crypto_hash_sha256(digest[0], (const uint8_t *)gone, strlen(gone));
+	crypto_hash_sha256(block.digest, block.content.data, block.content.length);
+	return store_generation_publish(store, &generation, &kept, &block, 1,
+					leaf_of("generation %d", (int)serial), error);
+}
+
+/* What is kept outlives the tree that brought it, and what is gone does not. */
+static void test_kept(void **state)
+{
+	uint8_t before[32], after[32];
+	struct place place;
+	struct store *store;
+	uint64_t gone;
+
+	(void)state;
+	store_make_new(&place);
+	store = store_open_at(&place);
+	WORKS(publish(store, 1, 1, "a", "shared, sent", "one", &error));
+	state_of(store, before);
+	REFUSED(-ENOENT, follow(store, 2, "b", "never was", "one", "two", &error));
+	state_of(store, after);
+	assert_memory_equal(before, after, 32);
+	WORKS(follow(store, 2, "b", "a", "one", "two", &error));
+	WORKS(follow(store, 3, "c", "b", "two", "three", &error));
+	assert_int_equal(has_block(store, "one"), 0);
+	WORKS(store_generation_collect(store, INT64_MAX, &gone, &error));
+	assert_int_equal(has_block(store, "one"), -ENOENT);
+	assert_int_equal(has_block(store, "two"), -ENOENT);
+	assert_int_equal(has_block(store, "three"), 0);
+	assert_int_equal(has_block(store, "shared, sent"), 0);
+	store_close(store);
+}
+
 const struct CMUnitTest row_tests[] = {
 	cmocka_unit_test(test_nasty),
 	cmocka_unit_test(test_broken_text),
@@ -396,5 +443,6 @@ const struct CMUnitTest row_tests[] = {
 	cmocka_unit_test(test_node_keys),
 	cmocka_unit_test(test_documents),
 	cmocka_unit_test(test_generations),
+	cmocka_unit_test(test_kept),
 };
 const size_t row_tests_count = COUNT(row_tests);

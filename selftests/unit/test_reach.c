@@ -310,6 +310,13 @@ static const char small[] =
 	" \"grants\": [{\"src\": [\"tag:a\"], \"dst\": [\"tag:a\"], \"ip\": [\"tcp:1\"]},\n"
 	"              {\"src\": [\"tag:b\"], \"dst\": [\"tag:b\"], \"ip\": [\"tcp:2\"]}]}\n";
 
+/* Another one for tag:b alone. */
+static const char other[] =
+	"{\"network\": {\"ipv4\": \"100.64.0.0/16\"},\n"
+	" \"tagOwners\": {\"tag:a\": [], \"tag:b\": []},\n"
+	" \"grants\": [{\"src\": [\"tag:a\"], \"dst\": [\"tag:a\"], \"ip\": [\"tcp:1\"]},\n"
+	"              {\"src\": [\"tag:b\"], \"dst\": [\"tag:b\"], \"ip\": [\"tcp:3\"]}]}\n";
+
 static const char *const tag_a[] = { "tag:a" }, *const tag_b[] = { "tag:b" };
 
 static struct ml_generation *generate(const char *text, struct ml_policy_member *members,
@@ -354,6 +361,11 @@ static void only_what_changed_is_made(void **state)
 	assert_false(second->nodes[ml_generation_find(second, "n0")].changed);
 	assert_true(second->nodes[ml_generation_find(second, "n3")].changed);
 	assert_int_equal(ml_generation_find(second, "n9"), SIZE_MAX);
+	ml_generation_free(again);
+	again = generate(other, members, 6, second, blocks);
+	assert_int_equal(again->changed, 3);
+	assert_false(again->nodes[ml_generation_find(again, "n0")].changed);
+	assert_true(again->nodes[ml_generation_find(again, "n5")].changed);
 	ml_generation_free(again);
 	keys[0][5] = 1;						/* another key of n0 */
 	again = generate(small, members, 6, second, blocks);

@@ -8,7 +8,9 @@
 #include <string.h>
 #include <time.h>
 
+#include "date.h"
 #include "log.h"
+#include "strict.h"
 
 #define WAIT_SECONDS	55
 #define POLL_MS		((WAIT_SECONDS + 20) * 1000u)
@@ -22,6 +24,8 @@
 #define BUSY_MS		60000		/* it says that it has too much to do */
 #define WRONG_MS	300000		/* it says what it will say again */
 #define LONG_MS		600000
+
+#define ENDS_SOON	(7 * 86400)	/* seconds before: people are told */
 
 static struct courier self;
 
@@ -56,6 +60,7 @@ static uint32_t limit_of(const struct courier *courier, int code)
 	case -EHOSTUNREACH:
 		return courier_boot_ms() - courier->failing_since < LONG_MS ? AWAY_MS : AWAY_LONG_MS;
 	case -EBUSY:
+	case -EKEYEXPIRED:	/* until somebody renews our membership */
 	case -ENOMEM:
 	case -ENOSPC:
 		return BUSY_MS;
@@ -113,12 +118,43 @@ void courier_ask(struct courier *courier, const struct ml_client_request *reques
 
 /* ----------------------------------------------------------------------- poll */
 
+/* {"ends":T}: for people. What counts is the signer, and what it says we cannot prove. */
+static int ends_hear(struct courier *courier, const json_t *json, struct ml_error *error)
+{
+	static const char *const keys[] = { "ends" };
+	int64_t ends;
+	int code = ml_strict_keys(json, "generation", keys, 1, error);
+
+	if (!code)
+		code = ml_strict_number(json, "generation", "ends", 0, ML_DATE_MAX, &ends, error);
+	if (code)
+		return code;
+	courier->ends = ends;
+	courier->ending = false;
+	courier_well(courier);
+	courier_next(courier);
+	return 0;
+}
+
+static void ends_tell(struct courier *courier)
+{
+	char text[ML_DATE_TEXT];
+
+	if (courier->ending || !courier->ends || time(NULL) < courier->ends - ENDS_SOON)
+		return;
+	courier->ending = true;
+	log_line(LOG_WARNING, "membership", "the membership of this node ends at %s: have it renewed, by 'merlon-control node renew %s' on the server",
+		 ml_date_format(courier->ends, text), courier->sync->agent->enrolment.node);
+}
+
 static void answered(struct courier *courier, const json_t *json)
 {
 	struct ml_error error;
 	int code;
 
-	if (json_object_get(json, "endpoints")) {
+	if (json_object_get(json, "ends")) {
+		code = ends_hear(courier, json, &error);
+	} else if (json_object_get(json, "endpoints")) {
 		code = courier_listen(courier, json, &error);
 	} else {
 		code = courier_read(json, &courier->offer, &error);
@@ -153,9 +189,9 @@ static void poll_server(struct courier *courier)
 	};
 	char path[200];
 
-	snprintf(path, sizeof(path), "/v1/generation?epoch=%ju&serial=%ju&endpoints=%s&wait=%d",
+	snprintf(path, sizeof(path), "/v1/generation?epoch=%ju&serial=%ju&endpoints=%s&ends=%jd&wait=%d",
 		 (uintmax_t)courier->epoch, (uintmax_t)courier->serial, courier->endpoints,
-		 WAIT_SECONDS);
+		 (intmax_t)courier->ends, WAIT_SECONDS);
 	request.path = path;
 	courier_ask(courier, &request, polled);
 }
@@ -166,6 +202,7 @@ static void round_begins(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	ends_tell(courier);
 	if (!courier_renew(courier) && !courier_tell(courier))
 		poll_server(courier);
 }
@@ -213,7 +250,8 @@ void courier_status(json_t *status)
 {
 	if (!self.client)
 		return;
-	json_object_set_new(status, "server", json_pack("{s:I, s:s, s:s}",
-		"certificateExpires", (json_int_t)self.until, "problem", self.problem, "url",
+	json_object_set_new(status, "server", json_pack("{s:I, s:I, s:s, s:s}",
+		"certificateExpires", (json_int_t)self.until,
+		"membershipEnds", (json_int_t)self.ends, "problem", self.problem, "url",
 		self.sync->agent->enrolment.url));
 }

@@ -50,6 +50,8 @@ struct courier {
 	struct courier_block kept[2];	/* blocks of the last good bundle */
 	struct courier_offer offer;	/* on its way */
 	struct ml_root next_root;	/* with apply */
+	int64_t ends;			/* of our membership, as the server says; 0: never */
+	bool ending;			/* that it is soon was said */
 	/* courier_endpoints.c */
 	char endpoints[65], next_endpoints[65];	/* digests of what apply has, and is given */
 	char told[64], telling[64];	/* from where; "": nothing */

@@ -167,6 +167,20 @@ static void tunnel_field(struct ml_output *out, const json_t *tunnel)
 				json_integer_value(json_object_get(tunnel, "peers")));
 }
 
+#define ENDS_SOON	(7 * 86400)
+
+static void membership_field(struct ml_output *out, const json_t *server)
+{
+	int64_t ends = json_integer_value(json_object_get(server, "membershipEnds"));
+	int64_t left = ends - ml_date_now();
+	char text[UNITS_TEXT];
+
+	if (ends)
+		ml_output_field(out, NULL, NULL, "membership",
+				left > ENDS_SOON ? ML_PLAIN : left > 0 ? ML_WARN : ML_BAD, "%s %s",
+				left > 0 ? "ends" : "ended", units_time_format(ends, text));
+}
+
 static void server_field(struct ml_output *out, const json_t *server)
 {
 	const char *url = text_of(server, "url"), *problem = text_of(server, "problem");
@@ -202,6 +216,7 @@ static void daemon_fields(struct ml_output *out, const json_t *json, bool forgot
 				"%" PRId64 " bundles that merlond died of", quarantined);
 	tunnel_field(out, json_object_get(json, "tunnel"));
 	server_field(out, json_object_get(json, "server"));
+	membership_field(out, json_object_get(json, "server"));
 	armed_field(out, json);
 }
 

@@ -72,7 +72,7 @@ static const struct word {
 	const char *word;
 	int code;
 } words[] = {
-	{ "bad-request", -EINVAL }, { "refused", -EACCES }, { "not-found", -ENOENT },
+	{ "bad-request", -EINVAL }, { "refused", -EACCES }, { "expired", -EKEYEXPIRED }, { "not-found", -ENOENT },
 	{ "conflict", -EEXIST }, { "too-many", -EBUSY }, { "unavailable", -EBUSY },
 	{ "too-large", -E2BIG },
 };

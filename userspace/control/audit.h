@@ -45,6 +45,7 @@ enum audit_type {
 	AUDIT_NODE_REFUSE,
 	AUDIT_NODE_ROTATE,
 	AUDIT_NODE_EXPIRE,
+	AUDIT_NODE_RENEW,		/* may stay until details.expires; none: for good */
 	AUDIT_NODE_REVOKE,
 	AUDIT_ADMIN_CREATE,
 	AUDIT_ADMIN_CHANGE,

@@ -44,6 +44,7 @@ static const struct type {
 	[AUDIT_NODE_REFUSE] = { "node.refuse", AUDIT_WARNING },
 	[AUDIT_NODE_ROTATE] = { "node.rotate", AUDIT_NOTICE },
 	[AUDIT_NODE_EXPIRE] = { "node.expire", AUDIT_NOTICE },
+	[AUDIT_NODE_RENEW] = { "node.renew", AUDIT_NOTICE },
 	[AUDIT_NODE_REVOKE] = { "node.revoke", AUDIT_NOTICE },
 	[AUDIT_ADMIN_CREATE] = { "admin.create", AUDIT_NOTICE },
 	[AUDIT_ADMIN_CHANGE] = { "admin.change", AUDIT_NOTICE },

@@ -16,6 +16,7 @@ static const struct {
 } words[] = {
 	[CALL_BAD_REQUEST] = { 400, "bad-request" },
 	[CALL_REFUSED] = { 403, "refused" },
+	[CALL_EXPIRED] = { 403, "expired" },
 	[CALL_NOT_FOUND] = { 404, "not-found" },
 	[CALL_CONFLICT] = { 409, "conflict" },
 	[CALL_TOO_LARGE] = { 413, "too-large" },

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "call_private.h"
+#include "ends.h"
+#include "node_route.h"
 #include "seen.h"
 #include "server.h"
 
@@ -56,9 +58,30 @@ static bool authz_failed(struct call *call, enum audit_reason reason)
 
 /* --------------------------------------------------------------------- nodes */
 
-static enum audit_reason reason_of(enum store_node_state state)
+bool call_has_ended(struct call *call, const char *node, enum store_node_state state)
 {
-	return state == STORE_NODE_EXPIRED ? AUDIT_REASON_EXPIRED_KEY : AUDIT_REASON_BAD_CERTIFICATE;
+	return state == STORE_NODE_EXPIRED ||
+		(state == STORE_NODE_ACTIVE &&
+		 ends_has_ended(server_ends(call->server), node, call->now));
+}
+
+void call_ended(struct call *call, const char *node)
+{
+	if (call_authz_tell(call, AUDIT_REASON_EXPIRED_KEY))
+		call_refuse(call, CALL_EXPIRED, "the membership of node \"%s\" has expired: who administers the network can renew it ('merlon-control node renew %s'); it keeps its keys and addresses until then",
+			    node, node);
+}
+
+/* False: answered. */
+static bool node_judge(struct call *call, const struct store_node *node)
+{
+	bool ended = call_has_ended(call, node->name, node->state);
+
+	if (ended)
+		call_ended(call, node->name);
+	else if (node->state != STORE_NODE_ACTIVE)
+		call_auth_failed(call, AUDIT_REASON_BAD_CERTIFICATE, call->actor, NULL);
+	return !ended && node->state == STORE_NODE_ACTIVE;
 }
 
 static bool node_authenticate(struct call *call)
@@ -81,9 +104,7 @@ static bool node_authenticate(struct call *call)
 		return false;
 	snprintf(call->node, sizeof(call->node), "%s", node.name);
 	snprintf(call->actor, sizeof(call->actor), "node:%s", node.name);
-	active = node.state == STORE_NODE_ACTIVE;
-	if (!active)
-		call_auth_failed(call, reason_of(node.state), call->actor, NULL);
+	active = node_judge(call, &node);
 	store_free(node.memory);
 	return active && success_tell(call, "certificate");
 }

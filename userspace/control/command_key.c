@@ -18,8 +18,7 @@
 #include "locked.h"
 #include "strict.h"
 
-#define KEY_FILE	"/etc/merlon/keys/membership.key"
-#define DAY		86400
+#define DAY	86400
 
 static const char usage[] =
 "Usage: merlon-control key create [OPTION...]\n"
@@ -29,19 +28,21 @@ static const char usage[] =
 "      --owner EMAIL         of the node, instead of tags\n"
 "      --uses N              how many machines may use it: 1 to 25 (1)\n"
 "      --expires TIME        after 30m, 24h, 7d (24h)\n"
-"      --membership-key FILE (" KEY_FILE ")\n"
+"      --lifetime TIME       how long a machine that used it stays: 12h, 90d (for good)\n"
+"      --membership-key FILE (" MEMBERSHIP_KEY_FILE ")\n"
 "      --passphrase-fd N     where to read the key's passphrase; otherwise see SECRETS in merlon-control(8)\n"
 "      --config FILE         (" CONFIG_FILE ")\n"
 "      --json\n"
 "  -h, --help\n";
 
-enum { OPT_TAG = 256, OPT_OWNER, OPT_USES, OPT_EXPIRES, OPT_KEY, OPT_PASSPHRASE };
+enum { OPT_TAG = 256, OPT_OWNER, OPT_USES, OPT_EXPIRES, OPT_LIFETIME, OPT_KEY, OPT_PASSPHRASE };
 
 static const struct option options[] = {
 	{ "tag", required_argument, NULL, OPT_TAG },
 	{ "owner", required_argument, NULL, OPT_OWNER },
 	{ "uses", required_argument, NULL, OPT_USES },
 	{ "expires", required_argument, NULL, OPT_EXPIRES },
+	{ "lifetime", required_argument, NULL, OPT_LIFETIME },
 	{ "membership-key", required_argument, NULL, OPT_KEY },
 	{ "passphrase-fd", required_argument, NULL, OPT_PASSPHRASE },
 	{ "config", required_argument, NULL, 'c' },
@@ -59,24 +60,6 @@ struct given {
 };
 
 /* ------------------------------------------------------------------ options */
-
-static bool duration_read(const char *text, int64_t *ret)
-{
-	static const struct {
-		char unit;
-		int64_t seconds;
-	} units[] = { { 'm', 60 }, { 'h', 3600 }, { 'd', DAY } };
-	char *end;
-	long number = strtol(text, &end, 10);
-
-	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
-		if (*end == units[i].unit && !end[1] && number > 0 && number <= 365 * 24) {
-			*ret = number * units[i].seconds;
-			return *ret <= 365 * DAY;
-		}
-	}
-	return false;
-}
 
 static bool tag_add(struct ml_grant *grant, const char *tag)
 {
@@ -96,7 +79,9 @@ static bool option_take(struct given *to, int option)
 	case OPT_USES:
 		to->grant.uses = (unsigned int)strtoul(optarg, NULL, 10);
 		return to->grant.uses >= 1 && to->grant.uses <= ML_GRANT_USES_MAX;
-	case OPT_EXPIRES: return duration_read(optarg, &to->seconds);
+	case OPT_EXPIRES: return command_duration(optarg, 365 * DAY, &to->seconds);
+	case OPT_LIFETIME:
+		return command_duration(optarg, ML_LIFETIME_OF_NODE_MAX, &to->grant.lifetime);
 	case OPT_KEY: to->key = optarg; return true;
 	case OPT_PASSPHRASE: to->passphrase_fd = atoi(optarg); return true;
 	case 'c': to->config = optarg; return true;
@@ -173,8 +158,9 @@ static void show(const struct given *given, const char *text)
 
 	ml_date_format(given->grant.expires, until);
 	if (given->json) {
-		json = json_pack("{s:I, s:s, s:i}", "expires", (json_int_t)given->grant.expires,
-				 "key", text, "uses", (int)given->grant.uses);
+		json = json_pack("{s:I, s:s, s:I, s:i}", "expires",
+				 (json_int_t)given->grant.expires, "key", text, "lifetime",
+				 (json_int_t)given->grant.lifetime, "uses", (int)given->grant.uses);
 		json_dumpf(json, stdout, JSON_COMPACT | JSON_SORT_KEYS);
 		json_decref(json);
 		putchar('\n');
@@ -183,6 +169,10 @@ static void show(const struct given *given, const char *text)
 	puts(text);
 	fprintf(stderr, "Good for %u machine%s, until %s. Give it to 'merlon enrol' there; who has it can join.\n",
 		given->grant.uses, given->grant.uses == 1 ? "" : "s", until);
+	if (given->grant.lifetime)
+		fprintf(stderr, "A machine that has joined stays for %lld days and %lld hours, unless 'merlon-control node renew' says otherwise.\n",
+			(long long)given->grant.lifetime / DAY,
+			(long long)given->grant.lifetime % DAY / 3600);
 }
 
 static int create_by(struct ml_client *client, struct given *given, struct ml_key_string *key,
@@ -228,7 +218,7 @@ static int create(struct given *given, struct ml_error *error)
 
 int command_key(int argc, char **argv)
 {
-	struct given given = { .config = CONFIG_FILE, .key = KEY_FILE, .passphrase_fd = -1,
+	struct given given = { .config = CONFIG_FILE, .key = MEMBERSHIP_KEY_FILE, .passphrase_fd = -1,
 			       .seconds = DAY, .grant = { .uses = 1 } };
 	struct ml_error error;
 	int option;

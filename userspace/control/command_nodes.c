@@ -6,13 +6,14 @@
 #include <string.h>
 
 #include "commands.h"
+#include "date.h"
 #include "output.h"
 
 #define PAGE	"1000"
 
 static const char usage[] =
 "Usage: merlon-control nodes [OPTION...]\n"
-"Every node: state, tags or owner, addresses.\n"
+"Every node: state, tags or owner, addresses, when its membership ends.\n"
 "\n"
 "      --config FILE         (" CONFIG_FILE ")\n"
 "      --json\n"
@@ -31,6 +32,7 @@ static const struct ml_column columns[] = {
 	{ "tags", "TAGS", false },
 	{ "owner", "OWNER", false },
 	{ "addresses", "ADDRESSES", false },
+	{ "expires", "EXPIRES", false },
 };
 
 static const char *text(const json_t *node, const char *key)
@@ -46,6 +48,17 @@ static void cell(struct ml_output *output, const json_t *node, const char *key,
 	ml_output_cell(output, ml_output_text(text(node, key)), colour, "%s", text(node, key));
 }
 
+/* Nothing: never, or the signer was not there to say. */
+static void cell_expires(struct ml_output *output, const json_t *node)
+{
+	json_t *date = json_object_get(node, "expires");
+	char text[ML_DATE_TEXT] = "";
+
+	if (json_integer_value(date))
+		ml_date_format(json_integer_value(date), text);
+	ml_output_cell(output, json_incref(date), ML_PLAIN, "%s", text);
+}
+
 static void show(struct ml_output *output, const json_t *node)
 {
 	cell(output, node, "name", ML_STRONG);
@@ -53,6 +66,7 @@ static void show(struct ml_output *output, const json_t *node)
 	cell(output, node, "tags", ML_PLAIN);
 	cell(output, node, "owner", ML_PLAIN);
 	cell(output, node, "addresses", ML_PLAIN);
+	cell_expires(output, node);
 }
 
 /* A page behind @after, which becomes the last name. Return: 1: there is more; 0; errors */

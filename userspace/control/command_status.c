@@ -123,6 +123,21 @@ static void generation_show(struct ml_output *output, const json_t *answer)
 			until, json_is_true(part(answer, "generation", "stale")) ? ": stale" : "");
 }
 
+static void membership_show(struct ml_output *output, const json_t *answer)
+{
+	long long expired = number(answer, "membership", "expired");
+	long long soon = number(answer, "membership", "soon");
+	char date[ML_DATE_TEXT];
+
+	if (expired)
+		ml_output_field(output, NULL, NULL, "expired", ML_WARN, "%lld node%s: 'merlon-control nodes' names them",
+				expired, expired == 1 ? "" : "s");
+	if (soon)
+		ml_output_field(output, NULL, NULL, "expire soon", ML_WARN, "%lld node%s, %s first: %s",
+				soon, soon == 1 ? "" : "s", text(answer, "membership", "nextNode"),
+				ml_date_format(number(answer, "membership", "nextDate"), date));
+}
+
 static void audit_show(struct ml_output *output, const json_t *answer)
 {
 	ml_output_field(output, NULL, NULL, "audit log", ML_PLAIN, "%lld entries, %lld written, %lld cosigned",
@@ -152,6 +167,7 @@ static void show(struct ml_output *output, const json_t *answer)
 	ml_output_field(output, NULL, NULL, "signer", there ? ML_GOOD : ML_BAD, "%s",
 			there ? "connected" : "not there");
 	generation_show(output, answer);
+	membership_show(output, answer);
 	audit_show(output, answer);
 	if (*text(answer, NULL, "stuck"))
 		ml_output_field(output, NULL, NULL, "stuck", ML_BAD, "%s", text(answer, NULL, "stuck"));

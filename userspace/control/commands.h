@@ -15,6 +15,7 @@ int command_serve(int argc, char **argv);
 int command_health(int argc, char **argv);
 int command_status(int argc, char **argv);
 int command_key(int argc, char **argv);
+int command_node(int argc, char **argv);
 int command_nodes(int argc, char **argv);
 int command_policy(int argc, char **argv);
 int command_revoke(int argc, char **argv);
@@ -31,6 +32,11 @@ int command_usage(const char *command, const char *format, ...)
 
 /* Of the keys of roles, where nobody types it. */
 #define COMMAND_CREDENTIAL "keys-passphrase"
+
+#define MEMBERSHIP_KEY_FILE "/etc/merlon/keys/membership.key"
+
+/* "30m", "24h", "7d": more than nothing, and at most @max seconds. */
+bool command_duration(const char *text, int64_t max, int64_t *ret);
 
 /*
  * A secret key; its passphrase, where it has one, as ml_passphrase_given() says, and then the

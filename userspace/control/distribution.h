@@ -18,6 +18,7 @@ struct distribution_node {
 	char name[ML_NAME_MAX + 1];
 	uint8_t image[32], leaf[32], rules[32];	/* SHA-256 of blocks */
 	struct ml_merkle_hash hash;		/* of the leaf, RFC 6962 */
+	bool kept;				/* as it was in the generation before */
 };
 
 struct distribution {

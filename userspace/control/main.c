@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "commands.h"
@@ -19,6 +20,7 @@ static const char usage[] =
 "  health   is it well? Status 0: yes; 1: no, and why\n"
 "  status   how it is\n"
 "  key      create: a one-time key, by which a machine becomes a node\n"
+"  node     renew: a node stays longer than its key said\n"
 "  nodes    every node\n"
 "  policy   publish: sign a policy, and hand it to the server\n"
 "  revoke   a node, or a one-time key\n"
@@ -35,7 +37,8 @@ static const struct command {
 	int (*run)(int argc, char **argv);
 } commands[] = {
 	{ "backup", command_backup }, { "health", command_health }, { "init", command_init },
-	{ "key", command_key }, { "migrate", command_migrate }, { "nodes", command_nodes },
+	{ "key", command_key }, { "migrate", command_migrate }, { "node", command_node },
+	{ "nodes", command_nodes },
 	{ "policy", command_policy }, { "restore", command_restore }, { "revoke", command_revoke },
 	{ "root", command_root }, { "serve", command_serve }, { "status", command_status },
 };
@@ -86,6 +89,25 @@ int command_secret(const char *path, int fd, struct ml_secret_key **ret, struct 
 	int r = ml_secret_key_read(path, NULL, ret, error);
 
 	return r == -ENOKEY ? passphrase_open(path, fd, ret, error) : r;
+}
+
+bool command_duration(const char *text, int64_t max, int64_t *ret)
+{
+	static const struct {
+		char unit;
+		int64_t seconds;
+	} units[] = { { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 } };
+	char *end;
+	long long number = strtoll(text, &end, 10);
+
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+		if (*end != units[i].unit || end[1] || number <= 0 ||
+		    number > max / units[i].seconds)
+			continue;
+		*ret = number * units[i].seconds;
+		return true;
+	}
+	return false;
 }
 
 int command_connect(const char *config_file, struct ml_client **ret, struct ml_error *error)

@@ -13,6 +13,10 @@ struct node_key {
 	enum store_node_state state;
 };
 
+/* Is its membership over, by what the signer says or the store? Then: told, and answered. */
+bool call_has_ended(struct call *call, const char *node, enum store_node_state state);
+void call_ended(struct call *call, const char *node);
+
 int node_key_get(struct call *call, const char *name, struct node_key *ret,
 		 struct ml_error *error);
 /*

@@ -49,7 +49,8 @@ int restore_write(struct restore *restore, struct ml_error *error);
 
 /*
  * The audit log, whole, against its key; what the store has more; and what the server that
- * is there (@now, may be NULL) has told since, if it is of the same history.
+ * is there has told since, if it is of the same history: by its store @now or, where that is
+ * NULL, by the files of its log.
  */
 int restore_audit(struct restore *restore, struct store *then, struct store *now,
 		  struct ml_error *error);

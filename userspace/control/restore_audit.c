@@ -118,6 +118,78 @@ static int since_keep(struct restore *restore, struct audit_log *log, struct sto
 	return r ? r : since_add(restore, then, now, size, error);
 }
 
+/* ------------------------------------- the same by its files, where there is no store */
+
+struct files {
+	struct restore *restore;
+	struct store *then;
+	uint64_t from;
+};
+
+static int file_entry(void *arg, uint64_t index, struct ml_bytes bytes, struct ml_error *error)
+{
+	struct files *files = arg;
+	uint64_t at;
+	int r;
+
+	if (index < files->from)
+		return 0;
+	r = store_audit_append(files->then, bytes, &at, error);
+	files->restore->kept += !r;
+	return r;
+}
+
+/* Whole, of this key, and with the backup's log as its beginning. */
+static int files_check(const struct restore *restore, const char *directory,
+		       struct ml_audit_head *ret, struct ml_error *error)
+{
+	struct ml_tiles_verdict verdict;
+	struct ml_audit_head made;
+	char path[CONFIG_PATH];
+	int r;
+
+	config_path(&restore->staged, "audit", path);
+	r = ml_audit_head_read(directory, &restore->key, NULL, ret, error);
+	if (!r)
+		r = ml_audit_head_read(path, &restore->key, NULL, &made, error);
+	if (r || ret->checkpoint.size <= made.checkpoint.size)
+		return r;
+	return ml_audit_check(directory, ret, &made.checkpoint, NULL, NULL, &verdict, error);
+}
+
+static int files_add(struct files *files, const char *directory,
+		     const struct ml_audit_head *head, struct ml_error *error)
+{
+	struct ml_tiles_verdict verdict;
+	struct ml_tiles *tiles;
+	int r = ml_tiles_open(directory, head->checkpoint.size, &tiles, error);
+
+	if (r)
+		return r;
+	r = ml_tiles_verify(tiles, &head->checkpoint.root, file_entry, files, &verdict, error);
+	ml_tiles_close(tiles);
+	return r;
+}
+
+static int files_keep(struct restore *restore, struct audit_log *log, struct store *then,
+		      struct ml_error *error)
+{
+	struct files files = { restore, then, audit_log_size(log) };
+	struct ml_audit_head head;
+	char directory[CONFIG_PATH];
+	int r;
+
+	config_path(&restore->config, "audit", directory);
+	r = files_check(restore, directory, &head, error);
+	if (r == -ENOENT)
+		return 0;	/* one of them was never written */
+	if (r) {
+		fprintf(stderr, "The audit log that is there stays behind: %s\n", error->text);
+		return 0;
+	}
+	return head.checkpoint.size > files.from ? files_add(&files, directory, &head, error) : 0;
+}
+
 /* ----------------------------------------------------------------------- whole */
 
 static int tell(const struct restore *restore, struct store *store, struct ml_error *error)
@@ -162,6 +234,8 @@ static int with_log(struct restore *restore, struct audit_log *log, struct store
 
 	if (!r && now)
 		r = since_keep(restore, log, then, now, error);
+	else if (!r && restore->has_state)
+		r = files_keep(restore, log, then, error);
 	if (!r)
 		r = tell(restore, then, error);
 	return r ? r : catch_up(log, then, error);

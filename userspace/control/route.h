@@ -125,6 +125,7 @@ void call_answer_bytes(struct call *call, const char *type, uint8_t *bytes, size
 enum call_word {
 	CALL_BAD_REQUEST,	/* 400 */
 	CALL_REFUSED,		/* 403 */
+	CALL_EXPIRED,		/* 403: a node that has proved who it is, and is none any more */
 	CALL_NOT_FOUND,		/* 404 */
 	CALL_CONFLICT,		/* 409 */
 	CALL_TOO_LARGE,		/* 413 */

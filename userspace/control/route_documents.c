@@ -11,6 +11,8 @@
 
 #include "admit.h"
 #include "call_private.h"
+#include "ends.h"
+#include "extension.h"
 #include "grant.h"
 #include "join_route.h"
 #include "policy_document.h"
@@ -313,6 +315,54 @@ static void revocation_take(struct call *call, struct ml_bytes envelope)
 		grant_end(call, revocation.grant);
 }
 
+/* ----------------------------------------------------------------- extension */
+
+/* Not kept here: the signer's ledger has it, or it did not happen. */
+static void extension_hand_on(struct call *call, struct ml_bytes envelope,
+			      const struct ml_extension *extension)
+{
+	const struct audit_event event = {
+		.type = AUDIT_NODE_RENEW,
+		.details = { .node = extension->node, .expires = extension->expires * 1000000 } };
+	struct ml_error error = { .text = "" };
+	const struct audit_event refused = { .type = AUDIT_SIGNER_REFUSE, .reason = error.text };
+	int r;
+
+	if (!call_audit(call, &event))
+		return;
+	r = signer_client_submit(call->signer, "extension", envelope, NULL, &error);
+	if (r == -EHOSTDOWN) {
+		call_refuse(call, CALL_UNAVAILABLE, "the signer is not there, and nobody else can renew a membership: send it again when it is");
+	} else if (r) {
+		if (call_audit(call, &refused))
+			call_fail(call, r, &error);
+	} else {
+		ends_put(server_ends(call->server), extension->node, extension->expires);
+		call_answer(call, 200, json_pack("{s:I, s:s}", "expires",
+						 (json_int_t)extension->expires, "node",
+						 extension->node));
+	}
+}
+
+static void extension_take(struct call *call, struct ml_bytes envelope)
+{
+	struct ml_extension extension;
+	struct ml_error error = { .text = "" };
+	struct ml_root root;
+	int r = server_root(call->server, &root, &error);
+
+	if (!r)
+		r = ml_root_judge(&root, 0, call->now, &error);
+	if (!r)
+		r = ml_extension_verify(&root, envelope, &extension, &error);
+	if (r) {
+		signature_failed(call, r, &error);
+		return;
+	}
+	snprintf(call->actor, sizeof(call->actor), "role:membership");
+	extension_hand_on(call, envelope, &extension);
+}
+
 /* -------------------------------------------------------------------- whole */
 
 static void take(struct call *call, const char *key,
@@ -353,6 +403,11 @@ static void grants(struct call *call)
 	take(call, "grant", grant_take);
 }
 
+static void extend(struct call *call)
+{
+	take(call, "extension", extension_take);
+}
+
 static void root(struct call *call)
 {
 	take(call, "root", root_take);
@@ -361,6 +416,7 @@ static void root(struct call *call)
 static const struct route routes[] = {
 	{ .method = "POST", .path = "/v1/policy", .body = POLICY_MAX, .handle = policy },
 	{ .method = "POST", .path = "/v1/grants", .body = 128 << 10, .handle = grants },
+	{ .method = "POST", .path = "/v1/extend", .body = 128 << 10, .handle = extend },
 	{ .method = "POST", .path = "/v1/root", .body = 128 << 10, .handle = root },
 	{ .method = "POST", .path = "/v1/revoke", .body = 128 << 10, .handle = revoke },
 };

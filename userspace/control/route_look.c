@@ -4,15 +4,18 @@
 #include <string.h>
 
 #include "base64.h"
+#include "ends.h"
 #include "grant.h"
 #include "route.h"
 #include "routes.h"
+#include "server.h"
 #include "strict.h"
 
 #define LOOK_COUNT 1000		/* entries of one answer */
 
 /* A page of a list in order of names: those behind @after. */
 struct page {
+	struct call *call;
 	json_t *list;
 	const char *after;
 	int64_t count;
@@ -24,7 +27,8 @@ static bool page_begin(struct call *call, struct page *ret)
 	struct ml_error error = { .text = "" };
 	int r = 0;
 
-	*ret = (struct page){ .after = call_query(call, "after"), .count = LOOK_COUNT };
+	*ret = (struct page){ .call = call, .after = call_query(call, "after"),
+			      .count = LOOK_COUNT };
 	if (call_query(call, "count"))
 		r = call_query_number(call, "count", LOOK_COUNT, &ret->count, &error);
 	if (r)
@@ -35,8 +39,8 @@ static bool page_begin(struct call *call, struct page *ret)
 }
 
 /* 1: it is full. */
-static int page_add(struct page *page, const char *name, json_t *(*make)(const void *),
-		    const void *what)
+static int page_add(struct page *page, const char *name,
+		    json_t *(*make)(struct call *call, const void *what), const void *what)
 {
 	if (page->after && strcmp(name, page->after) <= 0)
 		return 0;
@@ -44,7 +48,7 @@ static int page_add(struct page *page, const char *name, json_t *(*make)(const v
 		page->more = true;
 		return 1;
 	}
-	return json_array_append_new(page->list, make(what)) ? -ENOMEM : 0;
+	return json_array_append_new(page->list, make(page->call, what)) ? -ENOMEM : 0;
 }
 
 static void page_answer(struct call *call, struct page *page, const char *name, int r,
@@ -69,12 +73,21 @@ static json_t *inner_json(const char *text)
 	return value ? value : json_string(text);
 }
 
-static json_t *node_json(const void *what)
+/* 0: never; null: the signer was not there to say. */
+static json_t *expires_json(struct call *call, const char *node)
+{
+	int64_t date;
+
+	return ends_get(server_ends(call->server), node, &date) ? json_integer((json_int_t)date) :
+		json_null();
+}
+
+static json_t *node_json(struct call *call, const void *what)
 {
 	const struct store_node *node = what;
 
-	return json_pack("{s:s, s:s, s:o, s:o, s:o, s:s, s:o, s:o, s:s, s:I, s:I}", "name",
-			 node->name, "state", store_node_state_name(node->state), "identity",
+	return json_pack("{s:s, s:o, s:s, s:o, s:o, s:o, s:s, s:o, s:o, s:s, s:I, s:I}", "name",
+			 node->name, "expires", expires_json(call, node->name), "state", store_node_state_name(node->state), "identity",
 			 ml_base64_json(node->identity, 32), "wireguard", ml_base64_json(node->wireguard, 32),
 			 "tags", inner_json(node->tags), "owner", node->owner, "addresses",
 			 inner_json(node->addresses), "certificate",
@@ -109,7 +122,7 @@ static void node_get(struct call *call)
 		call_fail(call, r, &error);
 		return;
 	}
-	call_answer(call, 200, node_json(&node));
+	call_answer(call, 200, node_json(call, &node));
 	store_free(node.memory);
 }
 
@@ -125,15 +138,16 @@ static json_t *tags_json(const struct ml_grant *grant)
 	return tags;
 }
 
-static json_t *grant_json(const void *what)
+static json_t *grant_json(struct call *call, const void *what)
 {
 	const struct store_grant *grant = what;
 	struct ml_grant inside = { 0 };
 
+	(void)call;
 	/* It was verified when it came. */
 	ml_grant_peek(grant->envelope, &inside, NULL);
-	return json_pack("{s:s, s:s, s:o, s:i, s:I, s:I, s:I, s:b, s:I}", "id", grant->id,
-			 "owner", inside.owner, "tags", tags_json(&inside), "uses",
+	return json_pack("{s:s, s:I, s:s, s:o, s:i, s:I, s:I, s:I, s:b, s:I}", "id", grant->id,
+			 "lifetime", (json_int_t)inside.lifetime, "owner", inside.owner, "tags", tags_json(&inside), "uses",
 			 (int)inside.uses, "left", (json_int_t)grant->uses, "expires",
 			 (json_int_t)grant->expires, "added", (json_int_t)grant->added,
 			 "revoked", (int)grant->revoked, "refusals",

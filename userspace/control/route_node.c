@@ -10,6 +10,7 @@
 #include "authority.h"
 #include "base64.h"
 #include "distribution.h"
+#include "ends.h"
 #include "guard.h"
 #include "join_route.h"
 #include "leaf.h"
@@ -130,6 +131,18 @@ static bool endpoints_give(struct call *call, const char *known)
 	return true;
 }
 
+/* When it ends, if that is another day than it knows. False: nothing to say. */
+static bool ends_give(struct call *call, int64_t known)
+{
+	int64_t date;
+
+	if (!call_query(call, "ends") || !ends_get(server_ends(call->server), call->node, &date) ||
+	    date == known)
+		return false;
+	call_answer(call, 200, json_pack("{s:I}", "ends", (json_int_t)date));
+	return true;
+}
+
 static bool is_newer(const struct distribution *one, int64_t epoch, int64_t serial)
 {
 	return one->statement.epoch > (uint64_t)epoch ||
@@ -137,21 +150,27 @@ static bool is_newer(const struct distribution *one, int64_t epoch, int64_t seri
 		 one->statement.serial > (uint64_t)serial);
 }
 
-static void generation_answer(struct call *call, int64_t epoch, int64_t serial, int64_t wait)
+struct polled {
+	int64_t epoch, serial, wait, ends;
+};
+
+static void generation_answer(struct call *call, const struct polled *polled)
 {
 	const char *endpoints = call_query(call, "endpoints");
 	struct distribution *newest = server_get_distribution(call->server, false);
 	const struct distribution_node *node = NULL;
 	size_t index = 0;
 
-	if (newest && is_newer(newest, epoch, serial))
+	if (newest && is_newer(newest, polled->epoch, polled->serial))
 		node = distribution_find(newest, call->node, &index);
 	if (node)
 		generation_give(call, newest, node, index);
+	else if (ends_give(call, polled->ends))
+		;
 	else if (endpoints && endpoints_give(call, endpoints))
 		;
-	else if (wait && !call_waited(call))
-		call_wait(call, call_begun(call) + wait * 1000);
+	else if (polled->wait && !call_waited(call))
+		call_wait(call, call_begun(call) + polled->wait * 1000);
 	else
 		call_answer_empty(call, 204);
 	server_put_distribution(call->server, newest);
@@ -159,18 +178,20 @@ static void generation_answer(struct call *call, int64_t epoch, int64_t serial, 
 
 static void generation(struct call *call)
 {
-	int64_t epoch, serial, wait = 0;
+	struct polled polled = { .wait = 0 };
 	struct ml_error error;
-	int r = call_query_number(call, "epoch", INT64_MAX, &epoch, &error);
+	int r = call_query_number(call, "epoch", INT64_MAX, &polled.epoch, &error);
 
 	if (!r)
-		r = call_query_number(call, "serial", INT64_MAX, &serial, &error);
+		r = call_query_number(call, "serial", INT64_MAX, &polled.serial, &error);
 	if (!r && call_query(call, "wait"))
-		r = call_query_number(call, "wait", WAIT_MAX, &wait, &error);
+		r = call_query_number(call, "wait", WAIT_MAX, &polled.wait, &error);
+	if (!r && call_query(call, "ends"))
+		r = call_query_number(call, "ends", INT64_MAX, &polled.ends, &error);
 	if (r)
 		call_fail(call, r, &error);
 	else
-		generation_answer(call, epoch, serial, wait);
+		generation_answer(call, &polled);
 }
 
 /* ------------------------------------------------------------------- blocks */

@@ -97,6 +97,17 @@ static bool judge(struct call *call, struct ml_bytes envelope, const struct node
 	return false;
 }
 
+/* It has proved who it is. */
+static void give(struct call *call, const struct node_key *node, const char *request,
+		 const uint8_t *spki)
+{
+	snprintf(call->actor, sizeof(call->actor), "node:%s", node->name);
+	if (call_has_ended(call, node->name, node->state))
+		call_ended(call, node->name);
+	else if (guard_node(call, node->name))
+		certificate_give(call, node, request, spki);
+}
+
 static void renew(struct call *call, struct ml_bytes envelope, const char *request)
 {
 	struct ml_renewal renewal;
@@ -110,12 +121,10 @@ static void renew(struct call *call, struct ml_bytes envelope, const char *reque
 		failed(call, renewal.node, AUDIT_REASON_UNKNOWN_NAME);
 	else if (r)
 		call_fail(call, r, &error);
-	else if (node.state != STORE_NODE_ACTIVE)
+	else if (node.state != STORE_NODE_ACTIVE && node.state != STORE_NODE_EXPIRED)
 		failed(call, node.name, AUDIT_REASON_EXPIRED_KEY);
-	else if (judge(call, envelope, &node, &renewal) && guard_node(call, node.name)) {
-		snprintf(call->actor, sizeof(call->actor), "node:%s", node.name);
-		certificate_give(call, &node, request, renewal.tls_key);
-	}
+	else if (judge(call, envelope, &node, &renewal))
+		give(call, &node, request, renewal.tls_key);
 }
 
 void renew_route(struct call *call)

@@ -6,6 +6,7 @@
 #include "authority.h"
 #include "config.h"
 #include "distribution.h"
+#include "ends.h"
 #include "routes.h"
 #include "server.h"
 #include "server_private.h"
@@ -82,6 +83,19 @@ static json_t *audit_json(struct call *call)
 			 "written", (json_int_t)sequenced);
 }
 
+/* Who has expired, and who will soon; null: the signer was not there to say. */
+static json_t *membership_json(struct call *call)
+{
+	struct ends_summary summary;
+
+	ends_summarize(server_ends(call->server), call->now, &summary);
+	if (!summary.known)
+		return json_null();
+	return json_pack("{s:I, s:I, s:s, s:I}", "expired", (json_int_t)summary.expired,
+			 "nextDate", (json_int_t)summary.date, "nextNode", summary.next, "soon",
+			 (json_int_t)summary.soon);
+}
+
 static void status(struct call *call)
 {
 	const struct config *config = server_config(call->server);
@@ -97,9 +111,10 @@ static void status(struct call *call)
 		return;
 	}
 	server_is_stuck(call->server, why, sizeof(why));
-	call_answer(call, 200, json_pack("{s:o, s:o, s:s, s:o, s:o, s:o, s:s, s:s, s:s}",
+	call_answer(call, 200, json_pack("{s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:s, s:s, s:s}",
 					 "audit", audit_json(call),
 					 "generation", generation_json(call),
+					 "membership", membership_json(call),
 					 "network", config->network, "root", root_json(call),
 					 "serverKey", ml_strict_hash_json(key),
 					 "signer", signer_json(call), "stuck", why,

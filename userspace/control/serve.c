@@ -257,10 +257,12 @@ static int parts_make(struct server *server, struct ml_error *error)
 	server->failures = audit_failures_new();
 	server->nonces = nonces_new();
 	server->seen = seen_new();
+	server->ends = ends_new();
 	server->base = event_base_new();
 	if (server->base)
 		server->calls = calls_new(server, server->base);
-	if (!server->failures || !server->nonces || !server->seen || !server->calls)
+	if (!server->failures || !server->nonces || !server->seen || !server->ends ||
+	    !server->calls)
 		return ml_error_set(error, -ENOMEM, "out of memory");
 	return server_guard.start ? server_guard.start(server, &server->guard, error) : 0;
 }
@@ -381,6 +383,7 @@ static void server_free(struct server *server)
 	audit_failures_free(server->failures);
 	nonces_free(server->nonces);
 	seen_free(server->seen);
+	ends_free(server->ends);
 	store_close(server->store);
 	ml_locked_free(server->address_key);
 	pthread_mutex_destroy(&server->lock);

@@ -50,6 +50,11 @@ struct nonces *server_nonces(const struct server *server)
 	return server->nonces;
 }
 
+struct ends *server_ends(const struct server *server)
+{
+	return server->ends;
+}
+
 struct seen *server_seen(const struct server *server)
 {
 	return server->seen;
@@ -297,6 +302,7 @@ void server_tick(struct server *server, struct store *store)
 {
 	server_failures_tell(server, store, false);
 	root_look(server, store);
+	ends_tick(server->ends, server, store, time(NULL));
 	if (server_guard.tick)
 		server_guard.tick(server, store, time(NULL));
 }

@@ -66,6 +66,7 @@ struct work *server_work(const struct server *server);
 struct calls *server_calls(const struct server *server);
 const struct authority *server_authority(const struct server *server);
 struct nonces *server_nonces(const struct server *server);
+struct ends *server_ends(const struct server *server);
 struct seen *server_seen(const struct server *server);
 /* A failure, counted where struct server_guard does not. True: an event of its own. */
 bool server_failure(struct server *server, enum audit_reason reason,

@@ -7,6 +7,7 @@
 
 #include "authority.h"
 #include "config.h"
+#include "ends.h"
 #include "http.h"
 #include "nonces.h"
 #include "seen.h"
@@ -29,6 +30,7 @@ struct server {
 	int64_t certificate_time;	/* of the file that was read last: CLOCK_REALTIME, ns */
 	struct nonces *nonces;
 	struct seen *seen;
+	struct ends *ends;
 	struct sequence *sequence;
 	struct watch *watch;
 	struct store *store;		/* of the loop's thread, before and after it runs */

@@ -317,17 +317,25 @@ struct store_block {
 	struct ml_bytes content;	/* data NULL: the store has it already */
 };
 
+/* What a tree has from one that the store has: all of its blocks, but @gone. */
+struct store_kept {
+	uint8_t root[32];
+	uint8_t (*gone)[32];
+	size_t gone_count;
+};
+
 /**
  * store_generation_publish - a generation, and what of its blocks is new
- * @blocks: all that its tree refers to; where the store knows @generation->root
+ * @kept: NULL: nothing
+ * @blocks: all else that its tree refers to; where the store knows @generation->root
  *	already (a renewal), tree and blocks are not looked at
  *
  * Return: 0; -ESTALE: not above the last one by (epoch, serial); -ENOENT: a block has
- * no content and the store has none; -EBADMSG: a content is not its digest's.
+ * no content and the store has none, or it has not @kept->root; -EBADMSG: a content is not its digest's.
  */
 int store_generation_publish(struct store *store, const struct store_generation *generation,
-			     const struct store_block *blocks, size_t count,
-			     struct ml_bytes leaf, struct ml_error *error);
+			     const struct store_kept *kept, const struct store_block *blocks,
+			     size_t count, struct ml_bytes leaf, struct ml_error *error);
 /* The last by (epoch, serial). -ENOENT */
 int store_generation_last(struct store *store, struct store_generation *ret,
 			  struct ml_error *error);

@@ -14,6 +14,7 @@
 
 struct publish {
 	const struct store_generation *generation;
+	const struct store_kept *kept;
 	const struct store_block *blocks;
 	size_t count;
 	struct ml_bytes leaf;
@@ -77,6 +78,27 @@ static int blocks_add(struct store *store, const struct publish *publish,
 	return r;
 }
 
+/* What refers to the blocks of @kept refers to them from now on for this tree, too. */
+static int kept_add(struct store *store, const struct publish *publish, struct ml_error *error)
+{
+	struct store_cell root = cell_blob(publish->generation->root, 32);
+	const struct store_kept *kept = publish->kept;
+	struct store_row row = { 0 };
+	int r;
+
+	r = store_one(store, STATEMENT_TREE_HAS, CELLS(cell_blob(kept->root, 32)), &row, error);
+	store_free(row.memory);
+	if (r == -ENOENT)
+		return ml_error_set(error, r, "the generation that this one follows is not here: send all of its blocks");
+	if (!r)
+		r = store_do(store, STATEMENT_TREE_BLOCKS_COPY,
+			     CELLS(root, cell_blob(kept->root, 32)), NULL, error);
+	for (size_t i = 0; !r && i < kept->gone_count; i++)
+		r = store_do(store, STATEMENT_TREE_BLOCK_DROP,
+			     CELLS(root, cell_blob(kept->gone[i], 32)), NULL, error);
+	return r;
+}
+
 static int publish(struct store *store, void *arg, struct ml_error *error)
 {
 	const struct publish *publish = arg;
@@ -89,6 +111,8 @@ static int publish(struct store *store, void *arg, struct ml_error *error)
 		r = store_do(store, STATEMENT_TREE_ADD,
 			     CELLS(cell_blob(generation->root, 32),
 				   cell_bytes(generation->tree)), &rows, error);
+	if (!r && rows && publish->kept)
+		r = kept_add(store, publish, error);
 	if (!r && rows)
 		r = blocks_add(store, publish, error);
 	if (!r)
@@ -121,10 +145,10 @@ static int check_blocks(const struct store_block *blocks, size_t count,
 }
 
 int store_generation_publish(struct store *store, const struct store_generation *generation,
-			     const struct store_block *blocks, size_t count,
-			     struct ml_bytes leaf, struct ml_error *error)
+			     const struct store_kept *kept, const struct store_block *blocks,
+			     size_t count, struct ml_bytes leaf, struct ml_error *error)
 {
-	struct publish arg = { generation, blocks, count, leaf };
+	struct publish arg = { generation, kept, blocks, count, leaf };
 	int r;
 
 	if (generation->epoch > INT64_MAX || !generation->serial ||
@@ -241,16 +265,18 @@ static int collect(struct store *store, void *arg, struct ml_error *error)
 {
 	struct collect *collect = arg;
 	struct store_row row = { 0 };
+	uint64_t generations;
 	int r;
 
 	r = store_one(store, STATEMENT_GENERATION_LAST, NULL, &row, error);
 	if (r)
 		return r == -ENOENT ? 0 : r;
 	r = store_do(store, STATEMENT_COLLECT_GENERATIONS,
-		     CELLS(cell_int(collect->before), row.cells[0], row.cells[1]), NULL, error);
+		     CELLS(cell_int(collect->before), row.cells[0], row.cells[1]), &generations, error);
 	store_free(row.memory);
-	if (!r)
-		r = store_do(store, STATEMENT_COLLECT_TREE_BLOCKS, NULL, NULL, error);
+	if (r || !generations)
+		return r;
+	r = store_do(store, STATEMENT_COLLECT_TREE_BLOCKS, NULL, NULL, error);
 	if (!r)
 		r = store_do(store, STATEMENT_COLLECT_TREES, NULL, NULL, error);
 	if (!r)

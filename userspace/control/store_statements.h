@@ -133,6 +133,12 @@ STATEMENT(TREE_ADD, "bb", "b",
 	  "RETURNING root")
 STATEMENT(TREE_BLOCK_ADD, "bb", "",
 	  "INSERT INTO tree_blocks (root, digest) VALUES ($1, $2) ON CONFLICT DO NOTHING")
+STATEMENT(TREE_HAS, "b", "b", "SELECT root FROM trees WHERE root = $1")
+STATEMENT(TREE_BLOCKS_COPY, "bb", "",
+	  "INSERT INTO tree_blocks (root, digest) SELECT $1, digest FROM tree_blocks "
+	  "WHERE root = $2")
+STATEMENT(TREE_BLOCK_DROP, "bb", "",
+	  "DELETE FROM tree_blocks WHERE root = $1 AND digest = $2")
 STATEMENT(GENERATION_ADD, "iibbi", "i",
 	  "INSERT INTO generations (epoch, serial, envelope, root, added) "
 	  "VALUES ($1, $2, $3, $4, $5) RETURNING serial")

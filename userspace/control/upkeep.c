@@ -18,13 +18,15 @@
 
 #define LOST_SECONDS	60		/* between two entries on what syslog did not take */
 #define PRUNE_SECONDS	86400		/* between two looks for what is old */
+#define COLLECT_SECONDS	600		/* the same, of generations */
+#define KEEP_SECONDS	3600		/* a generation; nodes are given the last and the one before */
 
 struct upkeep {
 	struct server *server;
 	struct store *store;
 	struct audit_syslog *syslog;	/* NULL: not wanted */
 	char host[256], process[16];
-	int64_t lost_next, prune_next;	/* CLOCK_MONOTONIC, microseconds */
+	int64_t lost_next, prune_next, collect_next;	/* CLOCK_MONOTONIC, microseconds */
 	bool pruning;			/* entry @event tells of it, and may not be in the log yet */
 	uint64_t event, minimum;
 };
@@ -177,6 +179,23 @@ static void prune_tick(struct upkeep *upkeep, struct audit_log *log, const char 
 		server_log(LOG_ERR, "prune", "%s", error.text);
 }
 
+/* ---------------------------------------------------------------- generations */
+
+/* Each takes room for every block of every node, and slows those behind it down. */
+static void collect_tick(struct upkeep *upkeep)
+{
+	struct ml_error error;
+	uint64_t blocks = 0;
+
+	if (monotonic() < upkeep->collect_next)
+		return;
+	upkeep->collect_next = monotonic() + COLLECT_SECONDS * INT64_C(1000000);
+	if (store_generation_collect(upkeep->store, time(NULL) - KEEP_SECONDS, &blocks, &error))
+		server_log(LOG_ERR, "generation", "old ones cannot be forgotten: %s", error.text);
+	else if (blocks)
+		server_log(LOG_INFO, "generation", "%" PRIu64 " blocks of old ones are forgotten", blocks);
+}
+
 void upkeep_tick(struct upkeep *upkeep, struct audit_log *log, const char *directory)
 {
 	int days = server_config(upkeep->server)->audit_days;
@@ -185,4 +204,5 @@ void upkeep_tick(struct upkeep *upkeep, struct audit_log *log, const char *direc
 		syslog_tick(upkeep);
 	if (days)
 		prune_tick(upkeep, log, directory, days);
+	collect_tick(upkeep);
 }

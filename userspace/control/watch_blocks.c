@@ -40,6 +40,8 @@ int fetch_fill(struct fetch *fetch, const struct distribution *distribution)
 	if (!fetch->blocks)
 		return -ENOMEM;
 	for (size_t i = 0; i < distribution->count; i++) {
+		if (distribution->nodes[i].kept)
+			continue;
 		fetch_add(fetch, distribution->nodes[i].image);
 		fetch_add(fetch, distribution->nodes[i].leaf);
 		fetch_add(fetch, distribution->nodes[i].rules);

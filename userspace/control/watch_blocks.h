@@ -10,11 +10,11 @@
 struct signer_client;
 
 struct fetch {
-	struct store_block *blocks;	/* all that the generation refers to, by digest */
+	struct store_block *blocks;	/* of the nodes that are other than before, by digest */
 	size_t count;
 };
 
-/* All of @distribution's, none with content. -ENOMEM */
+/* Those of @distribution that are not kept, none with content. -ENOMEM */
 int fetch_fill(struct fetch *fetch, const struct distribution *distribution);
 /* Content for those that @store has not, from the signer. Its errors; -EBADMSG, -ENOMEM */
 int fetch_run(struct fetch *fetch, struct store *store, struct signer_client *signer,

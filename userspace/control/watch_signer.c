@@ -17,12 +17,14 @@
 #include "admit.h"
 #include "config.h"
 #include "distribution.h"
+#include "ends.h"
 #include "sequence.h"
 #include "server.h"
 #include "server_private.h"
 #include "signer_client.h"
 #include "strict.h"
 #include "watch_blocks.h"
+#include "watch_kept.h"
 
 #define WHAT		"the signer's answer"
 #define PATIENCE	60
@@ -33,6 +35,8 @@ struct watch {
 	struct store *store;
 	struct signer_client *signer;
 	uint64_t since;			/* serial of the generation that is held */
+	bool whole;			/* all its blocks were seen in the store, by this process */
+	int64_t ends;			/* version of the dates that are held */
 	int told;			/* why it does not work, as an errno; 0: it does */
 	atomic_bool stop;
 	pthread_t thread;
@@ -41,17 +45,20 @@ struct watch {
 
 /* -------------------------------------------------------------- generations */
 
-/* Hashes the leaves that are new; of others the hash is known. */
+/* Hashes the leaves that are new; of those that were kept the hash is known. */
 static int leaves_hash(struct watch *watch, struct distribution *distribution,
 		       const struct fetch *fetch, struct ml_error *error)
 {
 	for (size_t i = 0; i < distribution->count; i++) {
 		struct distribution_node *node = &distribution->nodes[i];
-		const struct store_block *block = fetch_find(fetch, node->leaf);
+		const struct store_block *block;
 		size_t length;
 		uint8_t *content;
 		int r;
 
+		if (node->kept)
+			continue;
+		block = fetch_find(fetch, node->leaf);
 		if (block->content.data) {
 			ml_merkle_leaf(block->content.data, block->content.length, &node->hash);
 			continue;
@@ -76,51 +83,12 @@ static int node_take(const json_t *item, struct distribution_node *ret, struct m
 	return r ? r : ml_strict_hash(item, WHAT, "rules", ret->rules, error);
 }
 
-static bool gone_has(const json_t *gone, const char *name)
+/* @before: NULL: @answer has all there are. */
+static int nodes_take(const struct distribution *before, const json_t *answer,
+		      struct distribution **ret, struct ml_error *error)
 {
-	json_t *item;
-	size_t i;
-
-	json_array_foreach(gone, i, item)
-		if (json_is_string(item) && !strcmp(json_string_value(item), name))
-			return true;
-	return false;
-}
-
-static int order_names(const void *one, const void *other)
-{
-	return strcmp(((const struct distribution_node *)one)->name,
-		      ((const struct distribution_node *)other)->name);
-}
-
-static const struct distribution_node *changed_find(const struct distribution *changed,
-						    size_t count, const char *name)
-{
-	struct distribution_node key = { .name = "" };
-
-	snprintf(key.name, sizeof(key.name), "%s", name);
-	return bsearch(&key, changed->nodes, count, sizeof(key), order_names);
-}
-
-/* The nodes of the generation before that are neither changed nor gone. */
-static void kept_add(struct distribution *to, const struct distribution *before,
-		     const json_t *gone)
-{
-	size_t changed = to->count;
-
-	for (size_t i = 0; before && i < before->count; i++)
-		if (!changed_find(to, changed, before->nodes[i].name) &&
-		    !gone_has(gone, before->nodes[i].name))
-			to->nodes[to->count++] = before->nodes[i];
-	qsort(to->nodes, to->count, sizeof(*to->nodes), order_names);
-}
-
-static int nodes_take(struct watch *watch, const json_t *answer, struct distribution **ret,
-		      struct ml_error *error)
-{
-	bool full = json_is_true(json_object_get(answer, "full"));
-	struct distribution *before = server_get_distribution(watch->server, false), *made;
-	json_t *nodes, *gone, *item;
+	struct distribution *made;
+	json_t *nodes, *gone = NULL, *item;
 	size_t i;
 	int r = ml_strict_array(answer, WHAT, "nodes", &nodes, error);
 
@@ -133,9 +101,8 @@ static int nodes_take(struct watch *watch, const json_t *answer, struct distribu
 		item = json_array_get(nodes, i);
 		r = node_take(item, &made->nodes[made->count++], error);
 	}
-	if (!r)
-		kept_add(made, full ? NULL : before, gone);
-	server_put_distribution(watch->server, before);
+	if (!r && kept_add(made, before, gone))
+		r = ml_error_set(error, -ENOMEM, "out of memory");
 	if (r)
 		distribution_free(made);
 	else
@@ -144,7 +111,8 @@ static int nodes_take(struct watch *watch, const json_t *answer, struct distribu
 }
 
 static int generation_store(struct watch *watch, const struct distribution *made,
-			    const struct fetch *fetch, struct ml_error *error)
+			    const struct store_kept *kept, const struct fetch *fetch,
+			    struct ml_error *error)
 {
 	const struct audit_event event = {
 		.type = AUDIT_SIGNER_SIGN, .time = server_microseconds(), .actor = "signer",
@@ -166,54 +134,129 @@ static int generation_store(struct watch *watch, const struct distribution *made
 	memcpy(generation.root, made->statement.root, sizeof(generation.root));
 	tree = distribution_tree_text(made, &generation.tree.length);
 	generation.tree.data = (uint8_t *)tree;
-	r = tree ? store_generation_publish(watch->store, &generation, fetch->blocks, fetch->count,
-					    leaf, error) :
+	r = tree ? store_generation_publish(watch->store, &generation, kept, fetch->blocks,
+					    fetch->count, leaf, error) :
 		ml_error_set(error, -ENOMEM, "out of memory");
 	free(tree);
 	free(bytes);
 	return r;
 }
 
-static int generation_make(struct watch *watch, struct distribution *made, struct fetch *fetch,
-			   struct ml_bytes envelope, struct ml_error *error)
+static int generation_make(struct watch *watch, struct distribution *made,
+			   const struct store_kept *kept, struct ml_bytes envelope,
+			   struct ml_error *error)
 {
+	struct fetch fetch = { .count = 0 };
 	struct ml_root root;
-	int r = fetch_fill(fetch, made) ? ml_error_set(error, -ENOMEM, "out of memory") :
-		fetch_run(fetch, watch->store, watch->signer, error);
+	int r = fetch_fill(&fetch, made) ? ml_error_set(error, -ENOMEM, "out of memory") :
+		fetch_run(&fetch, watch->store, watch->signer, error);
 
 	if (!r)
-		r = leaves_hash(watch, made, fetch, error);
+		r = leaves_hash(watch, made, &fetch, error);
 	if (!r)
 		r = server_root(watch->server, &root, error);
 	if (!r)
 		r = distribution_seal(made, &root, envelope, error);
 	if (!r)
-		r = generation_store(watch, made, fetch, error);
+		r = generation_store(watch, made, kept, &fetch, error);
+	fetch_clean(&fetch);
 	/* It is in the store: this process, or another, was killed behind that. */
 	return r == -ESTALE && made->tree ? 0 : r;
+}
+
+/* Who ends when. ORDER: before the generation without those that have, so that they are told. */
+static int ends_fetch(struct watch *watch, struct ml_error *error)
+{
+	json_t *answer;
+	int64_t version;
+	int r = signer_client_ask(watch->signer, json_pack("{s:s}", "request", "ends"),
+				  (struct ml_bytes){ NULL, 0 }, PATIENCE, &answer, NULL, NULL, error);
+
+	if (r)
+		return r;
+	r = ml_strict_number(answer, WHAT, "version", 0, INT64_MAX, &version, error);
+	if (!r)
+		r = ends_take(server_ends(watch->server), json_object_get(answer, "ends"), error);
+	if (!r)
+		watch->ends = version;
+	json_decref(answer);
+	return r;
+}
+
+static int ends_follow(struct watch *watch, const json_t *answer, struct ml_error *error)
+{
+	int64_t version;
+	int r = ml_strict_number(answer, WHAT, "ends", 0, INT64_MAX, &version, error);
+
+	return r || version == watch->ends ? r : ends_fetch(watch, error);
+}
+
+/* Of this thread: microseconds. */
+static int64_t cpu(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+	return time.tv_sec * INT64_C(1000000) + time.tv_nsec / 1000;
+}
+
+/*
+ * What is kept is neither asked for nor looked at: once in a process's life, and after whatever
+ * went wrong, all blocks are, so that the store gets those again that it has lost.
+ */
+static void kept_forget(struct distribution *made)
+{
+	for (size_t i = 0; i < made->count; i++)
+		made->nodes[i].kept = false;
+}
+
+static int generation_follow(struct watch *watch, const struct distribution *before,
+			     const json_t *answer, struct ml_bytes envelope,
+			     struct distribution **ret, struct ml_error *error)
+{
+	struct store_kept kept = { .gone = NULL };
+	bool keeps = before && watch->whole;
+	int r = nodes_take(before, answer, ret, error);
+
+	if (r)
+		return r;
+	if (!keeps)
+		kept_forget(*ret);
+	else if (kept_compare(before, *ret, &kept))
+		r = ml_error_set(error, -ENOMEM, "out of memory");
+	if (!r)
+		r = generation_make(watch, *ret, keeps ? &kept : NULL, envelope, error);
+	free(kept.gone);
+	watch->whole = !r;
+	if (r)
+		distribution_free(*ret);
+	return r;
+}
+
+static void generation_offer(struct watch *watch, struct distribution *made, int64_t cost)
+{
+	watch->since = made->statement.serial;
+	watch->whole = true;
+	server_log(LOG_INFO, "generation", "%llu.%llu: %zu nodes, %lld us of CPU",
+		   (unsigned long long)made->statement.epoch,
+		   (unsigned long long)made->statement.serial, made->count, (long long)cost);
+	server_set_distribution(watch->server, made);
 }
 
 static int generation_take(struct watch *watch, const json_t *answer, struct ml_bytes envelope,
 			   struct ml_error *error)
 {
-	struct distribution *made;
-	struct fetch fetch = { .count = 0 };
-	int r = nodes_take(watch, answer, &made, error);
+	struct distribution *before = server_get_distribution(watch->server, false), *made;
+	bool full = json_is_true(json_object_get(answer, "full"));
+	int64_t begun = cpu();
+	int r = ends_follow(watch, answer, error);
 
-	if (r)
-		return r;
-	r = generation_make(watch, made, &fetch, envelope, error);
-	fetch_clean(&fetch);
-	if (r) {
-		distribution_free(made);
-		return r;
-	}
-	watch->since = made->statement.serial;
-	server_log(LOG_INFO, "generation", "%llu.%llu: %zu nodes",
-		   (unsigned long long)made->statement.epoch,
-		   (unsigned long long)made->statement.serial, made->count);
-	server_set_distribution(watch->server, made);
-	return 0;
+	if (!r)
+		r = generation_follow(watch, full ? NULL : before, answer, envelope, &made, error);
+	server_put_distribution(watch->server, before);
+	if (!r)
+		generation_offer(watch, made, cpu() - begun);
+	return r;
 }
 
 /* ------------------------------------------------------------------ the signer */
@@ -250,6 +293,8 @@ static int greet(struct watch *watch, struct ml_error *error)
 
 	if (!r)
 		r = admit_ledger(watch->server, watch->store, watch->signer, error);
+	if (!r)
+		r = ends_fetch(watch, error);
 	if (r)
 		return r;
 	r = signer_client_ask(watch->signer, json_pack("{s:s}", "request", "status"),

@@ -24,6 +24,16 @@ static int document_check_size(const struct ml_document_kind *kind, struct ml_by
 			    ML_DOCUMENT_MAX_BYTES);
 }
 
+static int document_check_keys(const struct ml_document_kind *kind, const json_t *json,
+			       struct ml_error *error)
+{
+	size_t count = kind->key_count;
+
+	if (kind->last_optional && !json_object_get(json, kind->keys[count - 1]))
+		count--;
+	return ml_strict_keys(json, kind->what, kind->keys, count, error);
+}
+
 static int document_load(const struct ml_document_kind *kind, const uint8_t *payload,
 			 size_t length, json_t **ret, struct ml_error *error)
 {
@@ -33,7 +43,7 @@ static int document_load(const struct ml_document_kind *kind, const uint8_t *pay
 	r = ml_strict_load(payload, length, kind->what, &json, error);
 	if (r)
 		return r;
-	r = ml_strict_keys(json, kind->what, kind->keys, kind->key_count, error);
+	r = document_check_keys(kind, json, error);
 	if (!r && !ml_strict_canonical(json, payload, length))
 		r = ml_error_set(error, -EBADMSG,
 				 "%s: not in canonical form (sorted keys, no spaces)", kind->what);

@@ -7,6 +7,8 @@
 #ifndef ML_DOCUMENT_H
 #define ML_DOCUMENT_H
 
+#include <stdbool.h>
+
 #include <jansson.h>
 
 #include "bundle.h"
@@ -22,6 +24,7 @@ struct ml_document_kind {
 	const char *type;		/* DSSE's payloadType */
 	const char *const *keys;	/* of the payload, all of them */
 	size_t key_count;
+	bool last_optional;		/* the last of @keys may be missing */
 };
 
 /**

@@ -141,8 +141,6 @@ static int node_make(struct making *making, size_t index, struct ml_generation_n
 	node->rules = ml_blocks_put(blocks, parts.rules, parts.rules_length);
 	ml_merkle_leaf(parts.leaf, parts.leaf_length, &node->hash);
 	ml_parts_clean(&parts);
-	node->changed = true;
-	making->generation->changed++;
 	if (!node->leaf || !node->image || !node->rules)
 		return ml_error_set(error, -ENOMEM, "out of memory");
 	return 0;
@@ -152,15 +150,22 @@ static int node_add(struct making *making, size_t index, struct ml_error *error)
 {
 	struct ml_generation_node *node = &making->generation->nodes[index];
 	const struct ml_generation_node *before;
+	int r;
 
 	making->generation->count = index + 1;
 	snprintf(node->name, sizeof(node->name), "%s", ml_policy_node_name(making->policy, index));
 	ml_policy_reach_digest(making->reach, index, node->inputs);
 	before = node_before(making, node->name);
-	if (!before || memcmp(before->inputs, node->inputs, sizeof(node->inputs)) != 0)
-		return node_make(making, index, node, error);
-	node_share(node, before);
-	return 0;
+	if (before && !memcmp(before->inputs, node->inputs, sizeof(node->inputs))) {
+		node_share(node, before);
+		return 0;
+	}
+	r = node_make(making, index, node, error);
+	/* A leaf has the digests of image and rules: where it is the same, all is. */
+	node->changed = !r && (!before || memcmp(&before->hash, &node->hash,
+						 sizeof(node->hash)) != 0);
+	making->generation->changed += node->changed;
+	return r;
 }
 
 static int tree_make(struct ml_generation *generation, struct ml_error *error)

@@ -14,7 +14,7 @@ _Static_assert(ML_GRANT_TAG_MAX == 4 + POLICY_MAX_NAME && ML_GRANT_OWNER_MAX == 
 	       "what the policy may hold fits into a grant");
 
 static const char *const grant_keys[] = {
-	"created", "expires", "key", "network", "owner", "tags", "uses",
+	"created", "expires", "key", "network", "owner", "tags", "uses", "lifetime",
 };
 
 static const struct ml_document_kind grant_kind = {
@@ -22,6 +22,7 @@ static const struct ml_document_kind grant_kind = {
 	.type = ML_GRANT_TYPE,
 	.keys = grant_keys,
 	.key_count = sizeof(grant_keys) / sizeof(grant_keys[0]),
+	.last_optional = true,
 };
 
 /* ---------------------------------------------------------------- reading */
@@ -97,6 +98,15 @@ static int grant_parse_numbers(const json_t *json, struct ml_grant *ret,
 	return r;
 }
 
+static int grant_parse_lifetime(const json_t *json, struct ml_grant *ret,
+				struct ml_error *error)
+{
+	if (!json_object_get(json, "lifetime"))
+		return 0;
+	return ml_strict_number(json, "grant", "lifetime", ML_LIFETIME_OF_NODE_MIN,
+				ML_LIFETIME_OF_NODE_MAX, &ret->lifetime, error);
+}
+
 static int grant_parse(const json_t *json, struct ml_grant *ret, struct ml_error *error)
 {
 	int r;
@@ -110,6 +120,8 @@ static int grant_parse(const json_t *json, struct ml_grant *ret, struct ml_error
 		r = grant_parse_owner(json, ret, error);
 	if (!r)
 		r = grant_parse_numbers(json, ret, error);
+	if (!r)
+		r = grant_parse_lifetime(json, ret, error);
 	if (!r)
 		ml_public_key_id(&ret->key, ret->id);
 	return r;
@@ -189,13 +201,20 @@ static json_t *tags_json(const struct ml_grant *grant)
 static json_t *grant_json(const struct ml_grant *grant)
 {
 	char key[ML_PUBLIC_KEY_TEXT];
+	json_t *json;
 
 	ml_public_key_format(&grant->key, key);
-	return json_pack("{s:I, s:I, s:s, s:s, s:s, s:o, s:I}",
+	json = json_pack("{s:I, s:I, s:s, s:s, s:s, s:o, s:I}",
 			 "created", (json_int_t)grant->created,
 			 "expires", (json_int_t)grant->expires, "key", key,
 			 "network", grant->network, "owner", grant->owner,
 			 "tags", tags_json(grant), "uses", (json_int_t)grant->uses);
+	if (json && grant->lifetime &&
+	    json_object_set_new(json, "lifetime", json_integer((json_int_t)grant->lifetime))) {
+		json_decref(json);
+		return NULL;
+	}
+	return json;
 }
 
 /* The reader judges what is about to be signed. */

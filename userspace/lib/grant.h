@@ -7,7 +7,8 @@
  *   payloadType  application/vnd.merlon.grant.v1+json
  *   payload      {"created":T,"expires":T,"key":"merlon-public-key:…",
  *                 "network":"…","owner":"alice@example.org" or "",
- *                 "tags":["tag:web",…],"uses":N}
+ *                 "tags":["tag:web",…],"uses":N}, and "lifetime":S where its
+ *                 nodes may not stay for good
  *
  * Signed by the role `membership` of the root. As in a policy, a node has an owner
  * or tags, not both, and may have neither. How often it was used is not in here:
@@ -29,6 +30,8 @@
 #define ML_GRANT_TAG_MAX	132	/* bytes, with "tag:" */
 #define ML_GRANT_OWNER_MAX	128	/* bytes */
 #define ML_GRANT_USES_MAX	25
+#define ML_LIFETIME_OF_NODE_MIN	60			/* seconds */
+#define ML_LIFETIME_OF_NODE_MAX	(10 * 365 * 86400)
 
 struct ml_grant {
 	char network[ML_NAME_MAX + 1];
@@ -39,6 +42,7 @@ struct ml_grant {
 	size_t tag_count;
 	unsigned int uses;		/* 1 to ML_GRANT_USES_MAX */
 	int64_t created, expires;	/* Unix seconds, UTC; created is earlier */
+	int64_t lifetime;		/* of a node, from when it is let in, seconds; 0: for good */
 	uint8_t digest[32];		/* SHA-256 of the payload */
 };
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "dsse.h"
+#include "extension.h"
 #include "sha256.h"
 #include "signer.h"
 
@@ -65,7 +66,7 @@ static int policy_try(const struct signer *signer, const struct ml_policy_docume
 	struct ml_policy *policy;
 	int r;
 
-	r = enrolled_fill(signer, &enrolled, error);
+	r = enrolled_fill(signer, signer_now(signer), &enrolled, error);
 	if (r)
 		return r;
 	r = ml_policy_parse_with("policy", document->source, document->source_length,
@@ -172,6 +173,37 @@ int accept_grant(struct signer *signer, struct ml_bytes envelope, json_t **ret,
 	if (!r)
 		r = apply_grant(signer, &grant, envelope);
 	return r ? r : grant_answer(find_grant(signer, grant.id), ret, error);
+}
+
+/* ------------------------------------------------------------- extensions */
+
+static int extension_answer(const struct signer_node *node, json_t **ret, struct ml_error *error)
+{
+	return give(json_pack("{s:I, s:s}", "expires", (json_int_t)node->ends, "node", node->name),
+		    ret, error);
+}
+
+int accept_extension(struct signer *signer, struct ml_bytes envelope, json_t **ret,
+		     struct ml_error *error)
+{
+	int64_t now = signer_now(signer);
+	struct ml_extension extension;
+	struct signer_node *node;
+	int r;
+
+	r = judge_time(signer, now, error);
+	if (!r)
+		r = judge_extension(signer, envelope, &extension, &node, error);
+	if (r == -EALREADY)
+		return extension_answer(node, ret, error);
+	if (!r && extension.expires && extension.expires <= now)
+		r = ml_error_set(error, -ETIME, "extension: its day is over already: sign another");
+	if (!r)
+		r = signer_record(signer, LEDGER_EXTENSION, time_header(now), envelope, error);
+	if (r)
+		return r;
+	apply_extension(signer, node, &extension);
+	return extension_answer(node, ret, error);
 }
 
 /* ------------------------------------------------------------ revocations */

@@ -78,18 +78,18 @@ static int join_again(const struct signer_node *node, json_t **ret, struct ml_er
 static int join_take(struct signer *signer, struct ml_bytes envelope, const struct ml_join *join,
 		     size_t grant, int64_t now, struct ml_error *error)
 {
-	struct ml_prefix addresses[2];
-	size_t count;
+	struct admission admission = { .grant = grant, .time = now };
 	json_t *header;
 	int r;
 
-	r = allot(signer, now, addresses, &count, error);
+	r = allot(signer, now, admission.addresses, &admission.address_count, error);
 	if (r)
 		return r;
-	header = json_pack("{s:o, s:I}", "addresses", addresses_json(addresses, count), "time",
+	header = json_pack("{s:o, s:I}", "addresses",
+			   addresses_json(admission.addresses, admission.address_count), "time",
 			   (json_int_t)now);
 	r = signer_record(signer, LEDGER_JOIN, header, envelope, error);
-	if (!r && apply_join(signer, join, envelope, grant, addresses, count))
+	if (!r && apply_join(signer, join, envelope, &admission))
 		r = ml_error_set(error, -EIO, "out of memory behind the ledger");
 	return r;
 }
@@ -148,6 +148,9 @@ int accept_rotation(struct signer *signer, struct ml_bytes envelope, json_t **re
 		r = ml_error_set(error, -EAGAIN, "there is no policy yet: sign one and bring it");
 	if (!r)
 		r = judge_rotation(signer, envelope, &rotation, &node, error);
+	if (!r && node_has_ended(node, now))
+		r = ml_error_set(error, -EKEYREJECTED, "node \"%s\" has expired: renew it first",
+				 node->name);
 	if (!r)
 		r = signer_record(signer, LEDGER_ROTATION,
 				  json_pack("{s:I}", "time", (json_int_t)now), envelope, error);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "extension.h"
 #include "join.h"
 #include "rotation.h"
 #include "signer.h"
@@ -89,11 +90,12 @@ static void remember_last(struct signer *signer, const struct ml_prefix *address
 }
 
 int apply_join(struct signer *signer, const struct ml_join *join, struct ml_bytes envelope,
-	       size_t grant, const struct ml_prefix *addresses, size_t count)
+	       const struct admission *admission)
 {
+	struct signer_grant *grant = &signer->grants[admission->grant];
 	struct signer_node *nodes = room_for(signer->nodes, signer->node_count,
 					     &signer->node_room, sizeof(*nodes));
-	struct signer_node node = { .grant = grant, .identity = join->identity };
+	struct signer_node node = { .grant = admission->grant, .identity = join->identity };
 	uint8_t *copy = bytes_copy(envelope);
 
 	if (nodes)
@@ -106,12 +108,16 @@ int apply_join(struct signer *signer, const struct ml_join *join, struct ml_byte
 	memcpy(node.name, join->name, sizeof(node.name));
 	memcpy(node.wireguard, join->wireguard, sizeof(node.wireguard));
 	memcpy(node.join, join->digest, sizeof(node.join));
-	memcpy(node.addresses, addresses, count * sizeof(*addresses));
-	node.address_count = count;
+	memcpy(node.addresses, admission->addresses, sizeof(node.addresses));
+	node.address_count = admission->address_count;
+	if (grant->grant.lifetime) {
+		node.ends = admission->time + grant->grant.lifetime;
+		signer->ends_version++;
+	}
 	nodes[signer->node_count++] = node;
-	for (size_t i = 0; i < count; i++)
-		remember_last(signer, &addresses[i]);
-	signer->grants[grant].used++;
+	for (size_t i = 0; i < node.address_count; i++)
+		remember_last(signer, &node.addresses[i]);
+	grant->used++;
 	signer->active++;
 	signer->changed = true;
 	return 0;
@@ -127,6 +133,17 @@ void apply_rotation(struct signer *signer, struct signer_node *node,
 	signer->changed = true;
 }
 
+/* Also where no bundle becomes another one: the server learns of it by the generation. */
+void apply_extension(struct signer *signer, struct signer_node *node,
+		     const struct ml_extension *extension)
+{
+	node->ends = extension->expires;
+	node->extended = extension->time;
+	memcpy(node->extension, extension->digest, sizeof(node->extension));
+	signer->ends_version++;
+	signer->changed = true;
+}
+
 void apply_revoke_node(struct signer *signer, struct signer_node *node)
 {
 	/* Or whoever holds its grant could come again. */
@@ -134,6 +151,7 @@ void apply_revoke_node(struct signer *signer, struct signer_node *node)
 	node->revoked = true;
 	node->kept_until = signer->latest_expires;
 	signer->active--;
+	signer->ends_version += node->ends != 0;
 	signer->changed = true;
 }
 

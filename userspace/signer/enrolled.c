@@ -22,7 +22,8 @@ static void member_fill(const struct signer *signer, const struct signer_node *n
 	};
 }
 
-int enrolled_fill(const struct signer *signer, struct enrolled *ret, struct ml_error *error)
+int enrolled_fill(const struct signer *signer, int64_t now, struct enrolled *ret,
+		  struct ml_error *error)
 {
 	struct enrolled enrolled = {
 		.members = calloc(signer->node_count + 1, sizeof(*enrolled.members)),
@@ -38,7 +39,7 @@ int enrolled_fill(const struct signer *signer, struct enrolled *ret, struct ml_e
 	for (size_t i = 0; i < signer->node_count; i++) {
 		const struct signer_node *node = &signer->nodes[i];
 
-		if (node->revoked) {
+		if (node->revoked || node_has_ended(node, now)) {
 			enrolled.gone[list->gone_count++] = node->name;
 			continue;
 		}

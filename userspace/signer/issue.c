@@ -28,13 +28,13 @@ int issue_ready(const struct signer *signer, struct ml_error *error)
 	return 0;
 }
 
-static int policy_whole(const struct signer *signer, struct ml_policy **ret,
+static int policy_whole(const struct signer *signer, int64_t now, struct ml_policy **ret,
 			struct ml_error *error)
 {
 	struct enrolled enrolled;
 	int r;
 
-	r = enrolled_fill(signer, &enrolled, error);
+	r = enrolled_fill(signer, now, &enrolled, error);
 	if (r)
 		return r;
 	r = ml_policy_parse_with("policy", signer->policy.source, signer->policy.source_length,
@@ -43,13 +43,13 @@ static int policy_whole(const struct signer *signer, struct ml_policy **ret,
 	return r;
 }
 
-static int generation_make(const struct signer *signer, struct ml_generation **ret,
+static int generation_make(const struct signer *signer, int64_t now, struct ml_generation **ret,
 			   struct ml_error *error)
 {
 	struct ml_policy *policy;
 	int r;
 
-	r = policy_whole(signer, &policy, error);
+	r = policy_whole(signer, now, &policy, error);
 	if (r)
 		return r;
 	if (ml_policy_node_count(policy))
@@ -61,9 +61,8 @@ static int generation_make(const struct signer *signer, struct ml_generation **r
 	return r;
 }
 
-static struct ml_statement statement_next(const struct signer *signer)
+static struct ml_statement statement_next(const struct signer *signer, int64_t now)
 {
-	int64_t now = signer_now(signer);
 	struct ml_statement next = {
 		.epoch = signer->root.epoch,
 		.serial = signer->statement.serial + 1,
@@ -118,10 +117,10 @@ static void generation_keep(struct signer *signer, struct ml_generation *generat
 
 /* ------------------------------------------------------------------ whole */
 
-static int generation_sign(struct signer *signer, const struct ml_generation *generation,
-			   struct ml_error *error)
+static int generation_sign(struct signer *signer, int64_t now,
+			   const struct ml_generation *generation, struct ml_error *error)
 {
-	struct ml_statement statement = statement_next(signer);
+	struct ml_statement statement = statement_next(signer, now);
 	struct ml_bytes envelope;
 	uint8_t *bytes;
 	int r;
@@ -140,17 +139,19 @@ static int generation_sign(struct signer *signer, const struct ml_generation *ge
 	return r;
 }
 
+/* Who has ended at @now is not in it, and `issued` is @now: so ends_next() knows. */
 int issue(struct signer *signer, struct ml_error *error)
 {
+	int64_t now = signer_now(signer);
 	struct ml_generation *generation;
 	int r;
 
 	r = issue_ready(signer, error);
 	if (!r)
-		r = generation_make(signer, &generation, error);
+		r = generation_make(signer, now, &generation, error);
 	if (r)
 		return r;
-	r = generation_sign(signer, generation, error);
+	r = generation_sign(signer, now, generation, error);
 	if (r)
 		ml_generation_free(generation);
 	else
@@ -165,7 +166,7 @@ int issue_remake(struct signer *signer, struct ml_error *error)
 	struct ml_merkle_hash root;
 	int r;
 
-	r = generation_make(signer, &generation, error);
+	r = generation_make(signer, signer_now(signer), &generation, error);
 	if (r)
 		return r;
 	ml_merkle_tree_root(generation->tree, &root);

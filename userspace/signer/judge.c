@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "extension.h"
 #include "join.h"
 #include "rotation.h"
 #include "signer.h"
@@ -151,7 +152,7 @@ static int join_judge_by(struct signer *signer, struct ml_bytes envelope, int64_
 		r = judge_keys(signer, NULL, &join.identity, join.wireguard, error);
 	if (!r && find_node(signer, join.name))
 		r = ml_error_set(error, -EEXIST,
-				 "the name \"%s\" is taken by a node that joined before: choose another one, or have that node revoked",
+				 "the name \"%s\" is taken by a node that joined before: choose another one, or have that node revoked, or renewed where it has expired",
 				 join.name);
 	if (!r)
 		*ret = join;
@@ -216,4 +217,35 @@ int judge_rotation(struct signer *signer, struct ml_bytes envelope, struct ml_ro
 	*ret = rotation;
 	*ret_node = node;
 	return 0;
+}
+
+static int extension_check(const struct signer *signer, const struct ml_extension *extension,
+			   const struct signer_node *node, struct ml_error *error)
+{
+	if (strcmp(signer->grants[node->grant].grant.id, extension->grant) != 0)
+		return ml_error_set(error, -ENOENT, "extension: the node \"%s\" of that grant has left: sign one for the node that has its name now",
+				    node->name);
+	if (!memcmp(node->extension, extension->digest, sizeof(node->extension)))
+		return ml_error_set(error, -EALREADY, "extension: it was taken before");
+	if (extension->time <= node->extended)
+		return ml_error_set(error, -ESTALE, "extension: the node \"%s\" has one that was signed later, or in the same second: sign another",
+				    node->name);
+	return 0;
+}
+
+int judge_extension(struct signer *signer, struct ml_bytes envelope, struct ml_extension *ret,
+		    struct signer_node **ret_node, struct ml_error *error)
+{
+	struct signer_node *node;
+	int r;
+
+	r = ml_extension_verify(&signer->root, envelope, ret, error);
+	if (r)
+		return r;
+	node = find_node(signer, ret->node);
+	if (!node)
+		return ml_error_set(error, -ENOENT, "extension: no node \"%s\" is in the network",
+				    ret->node);
+	*ret_node = node;
+	return extension_check(signer, ret, node, error);
 }

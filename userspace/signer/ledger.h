@@ -38,6 +38,7 @@ enum ledger_type {
 	LEDGER_REVOKE,		/* {"grant","node","time"}: one of them is ""; no body */
 	LEDGER_GENERATION,	/* {"time"}; the statement's envelope */
 	LEDGER_CHECKPOINT,	/* {"key","time"}; the audit log's checkpoint that was cosigned; key "": forgotten */
+	LEDGER_EXTENSION,	/* {"time"}; the envelope */
 	__LEDGER_MAX,
 };
 

@@ -12,6 +12,7 @@
 
 #include "date.h"
 #include "dsse.h"
+#include "extension.h"
 #include "join.h"
 #include "prefix.h"
 #include "rotation.h"
@@ -121,9 +122,24 @@ static int replay_rotation(struct signer *signer, const json_t *header, struct m
 	return r;
 }
 
-static int addresses_parse(const struct signer *signer, const json_t *header, int64_t now,
-			   struct ml_prefix ret[static 2], size_t *ret_count,
-			   struct ml_error *error)
+static int replay_extension(struct signer *signer, const json_t *header, struct ml_bytes body,
+			    struct ml_error *error)
+{
+	struct ml_extension extension;
+	struct signer_node *node;
+	int64_t time;
+	int r;
+
+	r = only_time(header, &time, error);
+	if (!r)
+		r = judge_extension(signer, body, &extension, &node, error);
+	if (!r)
+		apply_extension(signer, node, &extension);
+	return r;
+}
+
+static int addresses_parse(const struct signer *signer, const json_t *header,
+			   struct admission *ret, struct ml_error *error)
 {
 	json_t *list, *item;
 	size_t i;
@@ -135,14 +151,14 @@ static int addresses_parse(const struct signer *signer, const json_t *header, in
 	if (!json_array_size(list) || json_array_size(list) > 2)
 		return ml_error_set(error, -EBADMSG, WHAT ": a node has one address, or two");
 	json_array_foreach(list, i, item) {
-		if (!json_is_string(item) || ml_prefix_parse(json_string_value(item), &ret[i]) ||
-		    !ml_prefix_is_host(&ret[i]))
+		if (!json_is_string(item) || ml_prefix_parse(json_string_value(item), &ret->addresses[i]) ||
+		    !ml_prefix_is_host(&ret->addresses[i]))
 			return ml_error_set(error, -EBADMSG, WHAT ": an address is none");
-		if (!allot_is_free(signer, &ret[i], now))
+		if (!allot_is_free(signer, &ret->addresses[i], ret->time))
 			return ml_error_set(error, -EBADMSG, WHAT ": gives the address %s twice",
 					    json_string_value(item));
 	}
-	*ret_count = json_array_size(list);
+	ret->address_count = json_array_size(list);
 	return 0;
 }
 
@@ -150,20 +166,18 @@ static int replay_join(struct signer *signer, const json_t *header, struct ml_by
 		       struct ml_error *error)
 {
 	static const char *const keys[] = { "addresses", "time" };
-	struct ml_prefix addresses[2];
+	struct admission admission = { .time = 0 };
 	struct ml_join join;
-	size_t count = 0, grant = 0;
-	int64_t time;
 	int r;
 
 	r = ml_strict_keys(header, WHAT, keys, 2, error);
 	if (!r)
-		r = header_time(header, &time, error);
+		r = header_time(header, &admission.time, error);
 	if (!r)
-		r = addresses_parse(signer, header, time, addresses, &count, error);
+		r = addresses_parse(signer, header, &admission, error);
 	if (!r)
-		r = judge_join(signer, body, time, &join, &grant, error);
-	return r ? r : apply_join(signer, &join, body, grant, addresses, count);
+		r = judge_join(signer, body, admission.time, &join, &admission.grant, error);
+	return r ? r : apply_join(signer, &join, body, &admission);
 }
 
 static int replay_revoke(struct signer *signer, const json_t *header, struct ml_error *error)
@@ -297,6 +311,8 @@ static int replay_typed(struct signer *signer, const struct ledger_record *recor
 		return replay_generation(signer, header, record->body, error);
 	case LEDGER_CHECKPOINT:
 		return replay_checkpoint(signer, header, record->body, error);
+	case LEDGER_EXTENSION:
+		return replay_extension(signer, header, record->body, error);
 	case __LEDGER_MAX:
 		break;
 	}

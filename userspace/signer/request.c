@@ -28,7 +28,7 @@ static int ask_submit(const struct asking *asking, struct ml_error *error)
 		int (*accept)(struct signer *signer, struct ml_bytes envelope, json_t **ret,
 			      struct ml_error *error);
 	} kinds[] = {
-		{ "grant", accept_grant }, { "join", accept_join }, { "policy", accept_policy },
+		{ "extension", accept_extension }, { "grant", accept_grant }, { "join", accept_join }, { "policy", accept_policy },
 		{ "root", accept_root }, { "rotation", accept_rotation },
 	};
 	const char *kind;
@@ -43,7 +43,7 @@ static int ask_submit(const struct asking *asking, struct ml_error *error)
 		if (!strcmp(kinds[i].kind, kind))
 			return kinds[i].accept(asking->signer, asking->blob,
 					       &asking->answer->header, error);
-	return ml_error_set(error, -EBADMSG, WHAT ": kind \"%.32s\" is none of root, policy, grant, join and rotation",
+	return ml_error_set(error, -EBADMSG, WHAT ": kind \"%.32s\" is none of root, policy, grant, join, rotation and extension",
 			    kind);
 }
 
@@ -107,7 +107,9 @@ static int generation_give(const struct asking *asking, uint64_t since, struct m
 		return ml_error_set(error, -ENOMEM, "out of memory");
 	}
 	asking->answer->header = json_pack(
-		"{s:I, s:b, s:o, s:o, s:I, s:I}", "epoch", (json_int_t)signer->statement.epoch,
+		"{s:I, s:I, s:b, s:o, s:o, s:I, s:I}",
+		"ends", (json_int_t)signer->ends_version,
+		"epoch", (json_int_t)signer->statement.epoch,
 		"full", since < signer->since, "gone", gone, "nodes", nodes,
 		"serial", (json_int_t)signer->statement.serial,
 		"treeSize", (json_int_t)signer->statement.tree_size);
@@ -204,7 +206,7 @@ static json_t *status_json(const struct signer *signer)
 		waiting.text[0] = '\0';
 	return json_pack(
 		"{s:i, s:I, s:I, s:I, s:I, s:I, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s}",
-		"active", (int)signer->active,
+		"active", (int)(signer->active - ends_count(signer, signer_now(signer))),
 		"blockBytes", (json_int_t)ml_blocks_bytes(signer->blocks),
 		"cosigned", (json_int_t)signer->seen.size,
 		"epoch", (json_int_t)signer->statement.epoch,
@@ -241,7 +243,7 @@ static int ask(const struct asking *asking, struct ml_error *error)
 		const char *name;
 		int (*ask)(const struct asking *asking, struct ml_error *error);
 	} requests[] = {
-		{ "blocks", ask_blocks }, { "cosign", request_cosign },
+		{ "blocks", ask_blocks }, { "cosign", request_cosign }, { "ends", request_ends },
 		{ "generation", ask_generation },
 		{ "ledger", request_ledger }, { "revoke", ask_revoke },
 		{ "status", ask_status }, { "submit", ask_submit },
@@ -255,7 +257,7 @@ static int ask(const struct asking *asking, struct ml_error *error)
 	for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++)
 		if (!strcmp(requests[i].name, name))
 			return requests[i].ask(asking, error);
-	return ml_error_set(error, -EBADMSG, WHAT ": \"%.32s\" is none of blocks, cosign, generation, ledger, revoke, status and submit",
+	return ml_error_set(error, -EBADMSG, WHAT ": \"%.32s\" is none of blocks, cosign, ends, generation, ledger, revoke, status and submit",
 			    name);
 }
 

@@ -21,6 +21,9 @@ int request_keys(const struct asking *asking, const char *const *keys, size_t co
 /* cosign.c */
 int request_cosign(const struct asking *asking, struct ml_error *error);
 
+/* ends.c */
+int request_ends(const struct asking *asking, struct ml_error *error);
+
 /* request_ledger.c */
 int request_ledger(const struct asking *asking, struct ml_error *error);
 

@@ -34,7 +34,7 @@ struct server {
 	struct event_base *base;
 	uid_t peer;
 	int listener;
-	struct event *accepting, *due;
+	struct event *accepting, *due, *ending;
 	struct connection *connections;
 	unsigned int count;
 	int64_t rest_until;		/* milliseconds of CLOCK_MONOTONIC */
@@ -286,6 +286,20 @@ static void schedule(struct server *server)
 	event_add(server->due, &wait);
 }
 
+/* A node that ends is out at that second, if nothing sets the clock; then within TICK. */
+static void ends_look(struct server *server)
+{
+	int64_t next = ends_next(server->signer), now = signer_now(server->signer);
+	struct timeval wait = { next - now, 0 };
+
+	if (!next)
+		return;
+	if (next <= now)
+		server->signer->changed = true;
+	else if (next - now < TICK)
+		event_add(server->ending, &wait);
+}
+
 /* By the clock that may be set as by the one that may not: whichever comes first. */
 static void tick(evutil_socket_t none, short what, void *arg)
 {
@@ -294,6 +308,7 @@ static void tick(evutil_socket_t none, short what, void *arg)
 
 	(void)none;
 	(void)what;
+	ends_look(server);
 	if (signer->has_statement &&
 	    (signer_now(signer) - signer->statement.issued >= SIGNER_RENEWAL ||
 	     signer_boot() - server->issued_boot >= SIGNER_RENEWAL))
@@ -337,6 +352,7 @@ void server_run(struct signer *signer, int listener, uid_t peer, void (*started)
 		die("cannot set up the event loop");
 	server.accepting = event_make(&server, listener, EV_READ | EV_PERSIST, acceptable, &server);
 	server.due = event_make(&server, -1, 0, generation_due, &server);
+	server.ending = event_make(&server, -1, 0, tick, &server);
 	server.issued_boot = signer_boot();
 	event_add(evsignal_new(server.base, SIGTERM, stop, server.base), NULL);
 	event_add(evsignal_new(server.base, SIGINT, stop, server.base), NULL);

@@ -45,6 +45,9 @@ struct signer_node {
 	uint64_t counter;		/* of its last rotation; 0: none */
 	uint8_t join[32], rotation[32];	/* digests of what was accepted last */
 	struct ml_bytes envelope;	/* of the join, owned: for a server that has lost it */
+	int64_t ends;			/* in no generation from then on; 0: never */
+	int64_t extended;		/* `time` of the last extension; 0: none */
+	uint8_t extension[32];		/* its digest */
 	bool revoked;
 	int64_t kept_until;		/* revoked: nobody gets its addresses before */
 };
@@ -66,7 +69,8 @@ struct signer {
 	size_t grant_count, grant_room;
 	struct signer_node *nodes;
 	size_t node_count, node_room;
-	size_t active;			/* nodes that are in */
+	size_t active;			/* nodes that were not revoked */
+	uint64_t ends_version;		/* rises with each change of who ends when */
 	struct ml_prefix last_ipv4, last_ipv6;	/* the last that were given out */
 
 	bool has_statement;
@@ -135,6 +139,9 @@ int accept_join(struct signer *signer, struct ml_bytes envelope, json_t **ret,
 		struct ml_error *error);
 int accept_rotation(struct signer *signer, struct ml_bytes envelope, json_t **ret,
 		    struct ml_error *error);
+/* Signed by `membership`, as nobody else may say that a node stays longer. -ENOENT, -ESTALE */
+int accept_extension(struct signer *signer, struct ml_bytes envelope, json_t **ret,
+		     struct ml_error *error);
 /* One of them is NULL. -ENOENT */
 int accept_revoke(struct signer *signer, const char *node, const char *grant, json_t **ret,
 		  struct ml_error *error);
@@ -165,6 +172,9 @@ int judge_join(struct signer *signer, struct ml_bytes envelope, int64_t now,
 struct ml_rotation;
 int judge_rotation(struct signer *signer, struct ml_bytes envelope, struct ml_rotation *ret,
 		   struct signer_node **ret_node, struct ml_error *error);
+struct ml_extension;
+int judge_extension(struct signer *signer, struct ml_bytes envelope, struct ml_extension *ret,
+		    struct signer_node **ret_node, struct ml_error *error);
 /* Is there a root, and is it still good? -EAGAIN, -ETIME */
 int judge_time(const struct signer *signer, int64_t now, struct ml_error *error);
 /* Is this key nobody's yet, but @of's? */
@@ -177,9 +187,17 @@ int apply_root(struct signer *signer, const struct ml_root *root);
 /* @document is given away. */
 int apply_policy(struct signer *signer, struct ml_policy_document *document);
 int apply_grant(struct signer *signer, const struct ml_grant *grant, struct ml_bytes envelope);
-/* @addresses: one or two, as @join was given them */
+/* What a join was given when it was accepted. */
+struct admission {
+	size_t grant;			/* in signer.grants */
+	struct ml_prefix addresses[2];
+	size_t address_count;
+	int64_t time;
+};
 int apply_join(struct signer *signer, const struct ml_join *join, struct ml_bytes envelope,
-	       size_t grant, const struct ml_prefix *addresses, size_t count);
+	       const struct admission *admission);
+void apply_extension(struct signer *signer, struct signer_node *node,
+		     const struct ml_extension *extension);
 void apply_rotation(struct signer *signer, struct signer_node *node,
 		    const struct ml_rotation *rotation);
 void apply_revoke_node(struct signer *signer, struct signer_node *node);
@@ -190,6 +208,14 @@ int apply_statement(struct signer *signer, const struct ml_statement *statement,
 struct signer_node *find_node(const struct signer *signer, const char *name);
 struct signer_grant *find_grant(const struct signer *signer, const char *id);
 
+/* ---- ends.c: nodes that may not stay for good keep name, keys and addresses behind their end */
+
+/* Is it over, and no revocation the reason? */
+bool node_has_ended(const struct signer_node *node, int64_t now);
+/* Of those that the newest generation has: when does the first one end? 0: none does. */
+int64_t ends_next(const struct signer *signer);
+size_t ends_count(const struct signer *signer, int64_t now);
+
 /* ---- enrolled.c: the nodes that are in, as a policy takes them */
 struct enrolled {
 	struct ml_policy_enrolled list;
@@ -198,7 +224,8 @@ struct enrolled {
 	const char **gone;
 };
 
-int enrolled_fill(const struct signer *signer, struct enrolled *ret, struct ml_error *error);
+int enrolled_fill(const struct signer *signer, int64_t now, struct enrolled *ret,
+		  struct ml_error *error);
 void enrolled_clean(struct enrolled *enrolled);
 /* A policy's source alone: of enrolled nodes it knows the names, and nothing else. */
 int enrolled_base(const struct signer *signer, const struct ml_policy_document *document,

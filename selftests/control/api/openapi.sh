@@ -147,6 +147,7 @@ ask GET '/v1/generation?epoch=9&serial=9' '' "${node[@]}"
 ask GET '/v1/generation?epoch=9' '' "${node[@]}"
 ask GET '/v1/generation?epoch=9&serial=9&endpoints=' '' "${node[@]}"
 ask POST /v1/endpoints '{"addresses":["192.0.2.7"],"port":51820}' "${node[@]}"
+ask GET '/v1/generation?epoch=9&serial=9&ends=x' '' "${node[@]}"
 ask POST /v1/endpoints '{"addresses":["127.0.0.1"],"port":51820}' "${node[@]}"
 ask GET "/v1/blocks/$image" '' "${node[@]}"
 ask GET "/v1/blocks/$(printf '0%.0s' {1..64})" '' "${node[@]}"
@@ -158,6 +159,30 @@ ask POST /v1/certificate '{"certificateRequest":"x"}' "${node[@]}"
 is "$status" 200 "(it has another WireGuard key)"
 ask POST /v1/rotate '{"rotation":1}' "${node[@]}"
 "$joiner" rotate - n4 n4 1 >answer && joined POST /v1/rotate
+
+# Signed by the key of a role, or nobody's: node renew prints no document, so the wire is asked.
+local_api /v1/nodes/n4 >/dev/null && grant=$(field .grant)
+"$joiner" extension net n4 "$grant" -100 600 m1.key 3<<<none >extension
+ask POST /v1/extend "$(cat extension)"
+is "$status" 200 "(a membership gets an end)"
+ask GET '/v1/generation?epoch=9&serial=9&ends=0' '' "${node[@]}"
+is "$status" 200 "(and the node is told)"
+"$joiner" extension net n4 "$grant" -200 600 m1.key 3<<<none >extension
+ask POST /v1/extend "$(cat extension)"
+ask POST /v1/extend '{"extension":{}}'
+"$joiner" extension net n4 "$grant" -50 6 m1.key 3<<<none >extension
+ask POST /v1/extend "$(cat extension)"
+is "$status" 200 "(and comes near)" || diag "$(cat body)"
+ended() { [ "$(api '/v1/generation?epoch=9&serial=9' "${node[@]}")" = 403 ]; }
+ok "(whose membership is over is refused)" wait_for 15 ended
+ask GET '/v1/generation?epoch=9&serial=9' '' "${node[@]}"
+is "$(field .error)" expired "(and told why)"
+"$joiner" renew - n4 n4 >answer && joined POST /v1/renew
+"$joiner" extension net n4 "$grant" 0 0 m1.key 3<<<none >extension
+ask POST /v1/extend "$(cat extension)"
+is "$status" 200 "(and comes back)"
+back() { [ "$(api '/v1/generation?epoch=0&serial=0' "${node[@]}")" = 200 ]; }
+ok "(within a moment)" wait_for 10 back
 
 "$trustee" root net 2 0 r1 | jq -c '{root: .}' >root2
 ask POST /v1/root "$(cat root2)"

@@ -31,6 +31,7 @@
 #include "audit_failures.h"
 #include "calls.h"
 #include "config.h"
+#include "ends.h"
 #include "http.h"
 #include "keys.h"
 #include "pki.h"
@@ -119,6 +120,29 @@ const struct audit_form *server_audit_form(const struct server *server) { return
 void *server_guard_state(const struct server *server) { return server->guard; }
 struct calls *server_calls(const struct server *server) { return server->calls; }
 struct work *server_work(const struct server *server) { return server->work; }
+/* No node asks here, and no signer says when one ends. */
+struct ends *server_ends(const struct server *server)
+{
+	(void)server;
+	return NULL;
+}
+
+bool ends_get(struct ends *ends, const char *node, int64_t *ret)
+{
+	(void)ends;
+	(void)node;
+	*ret = 0;
+	return false;
+}
+
+bool ends_has_ended(struct ends *ends, const char *node, int64_t now)
+{
+	(void)ends;
+	(void)node;
+	(void)now;
+	return false;
+}
+
 struct seen *server_seen(const struct server *server) { return server->seen; }
 
 int64_t server_microseconds(void)

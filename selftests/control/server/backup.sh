@@ -14,16 +14,12 @@
 # shellcheck source=../../lib/tap.sh
 . "$(dirname "$0")/../../lib/tap.sh"
 cd "$(dirname "$0")/../../.." || exit
+tree=$PWD
 # shellcheck source=common.bash
 . selftests/control/server/common.bash
+# shellcheck source=copies.bash
+. "$tree/selftests/control/server/copies.bash"
 
-sealed=backup-passphrase-$RANDOM
-backup() { "$build/merlon-control" backup --config "$at/control.json" --passphrase-fd 3 "$@" 3<<<"$sealed"; }
-# restore FILE [OPTION...]: to $at, without a terminal
-restore() {
-	setsid -w "$build/merlon-control" restore --config "$at/control.json" --user daemon --passphrase-fd 3 \
-		"${@:2}" "$1" 3<<<"${secret:-$sealed}" </dev/null
-}
 # refused PATTERN DESCRIPTION COMMAND...: status 2, one sentence, and nothing has changed
 refused() {
 	local before after status=0
@@ -39,10 +35,6 @@ refused() {
 	fi
 }
 state_of() { find "$at" -path '*state*' -type f -printf '%p %s %T@\n' 2>/dev/null | sort | sha256sum; }
-uses_left() { local_api "/v1/grants" >/dev/null; jq -r --arg id "$1" '.grants[] | select(.id == $id) | .left' body; }
-grant_of() { jq -r '.join.payload | @base64d | fromjson | .grant' "$1/join.json"; }
-fetched() { "$joiner" fetch - "$dir/$1" 2>&1 | cut -d' ' -f3; }
-
 network_start
 key_create --tag tag:web --uses 10 >many
 key_create --tag tag:web >once

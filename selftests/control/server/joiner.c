@@ -15,6 +15,7 @@
  *	rotate SOURCE DIR NAME COUNTER	another WireGuard key for NAME, whose DIR it is
  *	revocation NETWORK NODE SECONDS KEYFILE	prints a body for POST /v1/revoke, dated
  *				SECONDS from now; the key's passphrase is read from descriptor 3
+ *	extension NETWORK NODE GRANT TIME EXPIRES KEYFILE	the same for POST /v1/extend
  *
  * Prints the answer's status, then its body on the next line. SOURCE "-" is any. Status 0:
  * there was an answer (fetch: all is well).
@@ -28,6 +29,7 @@
 #include <sodium.h>
 
 #include "date.h"
+#include "extension.h"
 #include "machine.h"
 #include "passphrase.h"
 #include "revocation.h"
@@ -208,6 +210,29 @@ static int run_revocation(int argc, char **argv)
 	return 0;
 }
 
+/* NETWORK NODE GRANT TIME EXPIRES KEYFILE: seconds from now; EXPIRES 0: for good */
+static int run_extension(int argc, char **argv)
+{
+	struct ml_extension extension = { .time = ml_date_now() + atoll(argv[3]) };
+	struct ml_secret_key *key;
+	char *passphrase;
+	uint8_t *envelope;
+	size_t length;
+
+	(void)argc;
+	if (atoll(argv[4]))
+		extension.expires = ml_date_now() + atoll(argv[4]);
+	snprintf(extension.network, sizeof(extension.network), "%s", argv[0]);
+	snprintf(extension.node, sizeof(extension.node), "%s", argv[1]);
+	snprintf(extension.grant, sizeof(extension.grant), "%s", argv[2]);
+	need(!ml_passphrase_read_fd(3, &passphrase, &failure), "passphrase");
+	need(!ml_secret_key_read(argv[5], passphrase, &key, &failure), argv[5]);
+	need(!ml_extension_sign(&extension, (const struct ml_secret_key *const *)&key, 1,
+				&envelope, &length, &failure), "extension");
+	printf("{\"extension\":%.*s}\n", (int)length, envelope);
+	return 0;
+}
+
 /* --------------------------------------------------------------------- bundles */
 
 static void record_add(FILE *to, uint32_t type, const void *data, uint64_t length)
@@ -301,6 +326,7 @@ int main(int argc, char **argv)
 		{ "join", 3, run_join }, { "again", 2, run_again }, { "post", 4, run_post },
 		{ "poll", 5, run_poll }, { "fetch", 2, run_fetch },
 		{ "renew", 3, run_renew }, { "revocation", 4, run_revocation },
+		{ "extension", 6, run_extension },
 		{ "prepare", 3, run_prepare }, { "twice", 2, run_twice }, { "rotate", 4, run_rotate },
 	};
 

@@ -104,6 +104,18 @@ ok "who joined before the copy goes along" wait_for 10 fetches n1 "7 n1"
 not_ok "who joined behind it does not" "$joiner" fetch - "$dir/n4"
 stop_server
 
+# --- generations that nobody is given any more -------------------------------------------------
+has() { sqlite3 state/store.db "SELECT count(*) FROM $1"; }
+sqlite3 state/store.db 'UPDATE generations SET added = added - 7200'
+ok "there are many generations ($(has generations)), and blocks ($(has blocks))" test "$(has generations)" -gt 3
+before=$(has blocks)
+start_server
+collected() { [ "$(has generations)" -lt 3 ]; }
+ok "those of two hours ago are forgotten, but the last" wait_for 20 collected
+ok "with their blocks: $before become $(has blocks)" test "$(has blocks)" -lt "$before"
+ok "who has a part in it fetches it" fetches n1 "7 n1"
+stop_server
+
 # --- another version ---------------------------------------------------------------------
 ok "the store goes back to the schema of an older program" control migrate --to 1
 exits 2 "which this one does not serve" "$build/merlon-control" serve --config control.json --user daemon
