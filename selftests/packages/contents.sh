@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # timeout: 120
 # What is in the packages, and that make install lays out the same. Run by
-# groups.d/60-packages, which builds them.
+# groups.d/51-packages, which builds them.
 
 . "$(dirname "$0")/../lib/tap.sh"
 export LC_ALL=C
