@@ -199,37 +199,43 @@ static noinline unsigned int check_source(struct merlon_net *mn,
 static __always_inline bool is_only_tunnel(const struct merlon_generation *generation,
 					   const struct net_device *in)
 {
-	return merlon_device_is_wireguard(in) &&
-	       merlon_tables_tunnel_count(generation->tables) == 1 &&
-	       merlon_generation_tunnel(generation, in->ifindex) == 1;
+	return merlon_device_is_wireguard(in) && generation->tables->nr_tunnels == 1 &&
+	       merlon_slots_find(&generation->tunnels, in->ifindex) == 1;
+}
+
+/* The tunnel that owns the source, or 0. */
+static __always_inline u8 owner_of(u8 family, const struct merlon_tables *tables,
+				   const struct sk_buff *skb)
+{
+	const void *address = family == AF_INET ? (const void *)&ip_hdr(skb)->saddr :
+						  (const void *)&ipv6_hdr(skb)->saddr;
+
+	return (u8)MERLON_END_TUNNEL(merlon_ends(tables, family, address).owner);
+}
+
+/* PRE_ROUTING. What is called is called last, so that nothing is saved for its sake. */
+static __always_inline unsigned int source(u8 family, struct merlon_net *mn, struct sk_buff *skb,
+					   const struct nf_hook_state *state)
+{
+	struct merlon_generation *generation = rcu_dereference(mn->generation);
+	u8 owner;
+
+	if (unlikely(!generation) || is_only_tunnel(generation, state->in))
+		return NF_ACCEPT;
+	owner = owner_of(family, generation->tables, skb);
+	if (likely(!owner))
+		return NF_ACCEPT;
+	return check_source(mn, generation, skb, state, owner);
 }
 
 static unsigned int source4(void *priv, struct sk_buff *skb, const struct nf_hook_state *state)
 {
-	struct merlon_net *mn = priv;
-	struct merlon_generation *generation = rcu_dereference(mn->generation);
-	u8 owner;
-
-	if (unlikely(!generation) || is_only_tunnel(generation, state->in))
-		return NF_ACCEPT;
-	owner = merlon_owner4(generation->tables, ip_hdr(skb)->saddr);
-	if (likely(!owner))
-		return NF_ACCEPT;
-	return check_source(mn, generation, skb, state, owner);
+	return source(AF_INET, priv, skb, state);
 }
 
 static unsigned int source6(void *priv, struct sk_buff *skb, const struct nf_hook_state *state)
 {
-	struct merlon_net *mn = priv;
-	struct merlon_generation *generation = rcu_dereference(mn->generation);
-	u8 owner;
-
-	if (unlikely(!generation) || is_only_tunnel(generation, state->in))
-		return NF_ACCEPT;
-	owner = merlon_owner6(generation->tables, ipv6_hdr(skb)->saddr.s6_addr);
-	if (likely(!owner))
-		return NF_ACCEPT;
-	return check_source(mn, generation, skb, state, owner);
+	return source(AF_INET6, priv, skb, state);
 }
 
 /* ------------------------------------------------------------ registration */
