@@ -17,6 +17,7 @@
 #include "generation.h"
 #include "guard.h"
 #include "judge.h"
+#include "judge_conntrack.h"
 #include "parse_skb.h"
 #include "pernet.h"
 #include "upkeep.h"
@@ -43,15 +44,14 @@ static bool was_judged_apart(const struct merlon_guarded *guarded,
 	return skb->_nfct || !merlon_conntrack_runs(state->net, family);
 }
 
-/* The same for the plain case, in some twenty instructions (selftests/cost). */
-static __always_inline bool was_judged(const struct merlon_guarded *guarded,
+/* Of the plain case: sent here by the IP stack of the guard's namespace. */
+static __always_inline bool was_routed(const struct merlon_guarded *guarded,
 				       const struct sk_buff *skb,
 				       const struct nf_hook_state *state)
 {
 	const struct dst_entry *dst = skb_dst(skb);
 
 	return dst && dst->dev == state->out &&
-	       (skb->_nfct || !rcu_access_pointer(nf_ct_hook)) &&
 	       !READ_ONCE(guarded->away) && !(dst->flags & DST_FAKE_RTABLE);
 }
 
@@ -269,14 +269,27 @@ static noinline unsigned int judge(const struct merlon_guarded *guarded, struct 
 	return judge_other(guarded, generation, skb, state);
 }
 
+/* It was routed here, and is of no connection: judged where there are none. */
+static noinline unsigned int judge_untracked(const struct merlon_guarded *guarded,
+					     struct sk_buff *skb,
+					     const struct nf_hook_state *state)
+{
+	if (!merlon_conntrack_runs(state->net, skb_dst(skb)->ops->family))
+		return NF_ACCEPT;
+	return judge(guarded, skb, state);
+}
+
+/* In some twenty instructions for what was judged (selftests/cost). */
 unsigned int merlon_egress_judge(void *priv, struct sk_buff *skb,
 				 const struct nf_hook_state *state)
 {
 	const struct merlon_guarded *guarded = priv;
 
-	if (likely(was_judged(guarded, skb, state)))
+	if (unlikely(!was_routed(guarded, skb, state)))
+		return judge(guarded, skb, state);
+	if (skb->_nfct || !rcu_access_pointer(nf_ct_hook))
 		return NF_ACCEPT;
-	return judge(guarded, skb, state);
+	return judge_untracked(guarded, skb, state);
 }
 
 /* ------------------------------------------------------------------- flows */

@@ -13,7 +13,6 @@
 #include <linux/ip.h>
 #include <linux/ipv6.h>
 #include <linux/netfilter.h>
-#include <linux/netfilter_ipv4.h>
 #include <linux/rcupdate.h>
 #include <linux/skbuff.h>
 #include <linux/socket.h>
@@ -25,12 +24,10 @@
 #include "flow.h"
 #include "generation.h"
 #include "judge.h"
+#include "judge_conntrack.h"
 #include "judge_plain.h"
 #include "parse_skb.h"
 #include "pernet.h"
-
-/* NF_IP6_PRI_CONNTRACK is the same. */
-#define CONNTRACK_PRIORITY	NF_IP_PRI_CONNTRACK
 
 /* Not inlined: whatever is not a packet of a connection comes here, some of it twice. */
 static noinline u32 classify_apart(u8 family, const struct merlon_tables *tables,
@@ -77,31 +74,6 @@ static struct merlon_judgement by_connection(u8 family, const struct merlon_tabl
 }
 
 /* ------------------------------------------------------- without conntrack */
-
-/* nf_tables may share its priority. */
-bool merlon_conntrack_runs(const struct net *net, u8 family)
-{
-	struct nf_hook_entries __rcu *const *where;
-	const struct nf_hook_entries *entries;
-	struct nf_hook_ops **ops;
-	u16 i;
-
-	if (!rcu_access_pointer(nf_ct_hook))
-		return false;
-	where = family == AF_INET ? net->nf.hooks_ipv4 : net->nf.hooks_ipv6;
-	entries = rcu_dereference(where[NF_INET_PRE_ROUTING]);
-	if (!entries)
-		return false;
-	ops = nf_hook_entries_get_hook_ops(entries);
-	for (i = 0; i < entries->num_hook_entries; i++) {
-		const struct nf_hook_ops *op = READ_ONCE(ops[i]);
-
-		if (op->priority == CONNTRACK_PRIORITY &&
-		    op->hook_ops_type == NF_HOOK_OP_UNDEFINED)
-			return true;
-	}
-	return false;
-}
 
 /* The verdict on what @packet, as a reply, would answer; 0: it is no reply. */
 static u32 classify_asked(const struct merlon_tables *tables,

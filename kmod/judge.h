@@ -20,7 +20,6 @@
 struct merlon_generation;
 struct merlon_net;
 struct merlon_packet;
-struct net;
 struct sk_buff;
 
 /**
@@ -58,8 +57,5 @@ struct merlon_judgement merlon_judge_any(u8 family, const struct merlon_net *mn,
 struct merlon_judgement merlon_judge_frame(const struct merlon_generation *generation,
 					   const struct sk_buff *skb,
 					   const struct merlon_packet *packet, bool routed);
-
-/* Packet path, cold, under RCU: does conntrack see this family's packets here? */
-bool merlon_conntrack_runs(const struct net *net, u8 family);
 
 #endif

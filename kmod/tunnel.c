@@ -15,6 +15,7 @@
 #include "flow.h"
 #include "generation.h"
 #include "guard.h"
+#include "judge_conntrack.h"
 #include "judge_plain.h"
 #include "pernet.h"
 #include "trace.h"
