@@ -31,15 +31,24 @@ static int forwarded_from(const struct sk_buff *skb, const struct nf_hook_state 
 	return IP6CB(skb)->flags & IP6SKB_FORWARDED ? IP6CB(skb)->iif : 0;
 }
 
+/* A device that the policy does not name: is it a tunnel, and not to be left alone? */
+static noinline bool is_unnamed_tunnel(const struct merlon_generation *generation,
+				       struct net *net, int ifindex)
+{
+	const struct net_device *in = dev_get_by_index_rcu(net, ifindex);
+
+	return in && merlon_device_is_wireguard(in) &&
+	       merlon_generation_tunnel(generation, ifindex) != MERLON_TUNNEL_IGNORED;
+}
+
+/* Those that it names are WireGuard's, and there: device.c takes the others out. */
 bool merlon_came_by_tunnel(const struct merlon_generation *generation,
 			   const struct sk_buff *skb, const struct nf_hook_state *state)
 {
 	int ifindex = forwarded_from(skb, state);
-	const struct net_device *in;
 
-	in = ifindex ? dev_get_by_index_rcu(state->net, ifindex) : NULL;
-	return in && merlon_device_is_wireguard(in) &&
-	       merlon_generation_tunnel(generation, ifindex) != MERLON_TUNNEL_IGNORED;
+	return ifindex && (merlon_slots_find(&generation->tunnels, ifindex) ||
+			   is_unnamed_tunnel(generation, state->net, ifindex));
 }
 
 /*
