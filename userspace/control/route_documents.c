@@ -26,6 +26,14 @@
 
 #define POLICY_MAX	(4u << 20)	/* bytes of a body: before anybody has proved himself */
 
+/* The one that vouches for what comes now. */
+static int root_in_force(const struct call *call, struct ml_root *ret, struct ml_error *error)
+{
+	int r = server_root(call->server, ret, error);
+
+	return r ? r : ml_root_judge(ret, 0, call->now, error);
+}
+
 static void signature_failed(struct call *call, int r, const struct ml_error *error)
 {
 	if (r == -EKEYREJECTED)
@@ -90,10 +98,8 @@ static void policy_take(struct call *call, struct ml_bytes envelope)
 	struct ml_policy_document document;
 	struct ml_error error = { .text = "" };
 	struct ml_root root;
-	int r = server_root(call->server, &root, &error);
+	int r = root_in_force(call, &root, &error);
 
-	if (!r)
-		r = ml_root_judge(&root, 0, call->now, &error);
 	if (!r)
 		r = ml_policy_document_verify(&root, envelope, &document, &error);
 	if (r) {
@@ -160,10 +166,8 @@ static void grant_take(struct call *call, struct ml_bytes envelope)
 	struct ml_error error = { .text = "" };
 	struct ml_grant grant;
 	struct ml_root root;
-	int r = server_root(call->server, &root, &error), kept;
+	int r = root_in_force(call, &root, &error), kept;
 
-	if (!r)
-		r = ml_root_judge(&root, 0, call->now, &error);
 	if (!r)
 		r = ml_grant_verify(&root, envelope, &grant, &error);
 	if (!r)
@@ -331,11 +335,12 @@ static void extension_hand_on(struct call *call, struct ml_bytes envelope,
 	if (!call_audit(call, &event))
 		return;
 	r = signer_client_submit(call->signer, "extension", envelope, NULL, &error);
+	if (r && !call_audit(call, &refused))
+		return;
 	if (r == -EHOSTDOWN) {
 		call_refuse(call, CALL_UNAVAILABLE, "the signer is not there, and nobody else can renew a membership: send it again when it is");
 	} else if (r) {
-		if (call_audit(call, &refused))
-			call_fail(call, r, &error);
+		call_fail(call, r, &error);
 	} else {
 		ends_put(server_ends(call->server), extension->node, extension->expires);
 		call_answer(call, 200, json_pack("{s:I, s:s}", "expires",
@@ -349,10 +354,8 @@ static void extension_take(struct call *call, struct ml_bytes envelope)
 	struct ml_extension extension;
 	struct ml_error error = { .text = "" };
 	struct ml_root root;
-	int r = server_root(call->server, &root, &error);
+	int r = root_in_force(call, &root, &error);
 
-	if (!r)
-		r = ml_root_judge(&root, 0, call->now, &error);
 	if (!r)
 		r = ml_extension_verify(&root, envelope, &extension, &error);
 	if (r) {
