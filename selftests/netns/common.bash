@@ -212,3 +212,13 @@ mute() {
 		NFT
 	done
 }
+
+# goes_on_since BEGIN SECONDS COMMAND...: for so long, and on until COMMAND says that
+# enough was done: a machine with other work needs longer, ten times as long at most
+goes_on_since() {
+	local passed=$((SECONDS - $1)) least=$2
+
+	shift 2
+	[ $passed -lt "$least" ] && return
+	[ $passed -lt $((least * 10)) ] && ! "$@"
+}

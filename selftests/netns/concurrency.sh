@@ -56,26 +56,48 @@ work() {
 }
 
 namespaces() {
-	local until=$((SECONDS + $1)) count=0
+	local count=0
 
-	while [ "$SECONDS" -lt "$until" ]; do
+	while [ -e "$going" ]; do
 		"$tools/nltool" lives 8 "$tap_dir/any.img" || return
-		count=$((count + 8))
+		echo $((count += 8))
 	done
-	echo "$count"
 }
 
+# Until all_end, and each says how far it is.
+going=$tap_dir/going
 all_work() {
-	local ms=$(($1 * 1000))
-
-	work loads wall swap $ms "${images[@]}"
-	work dumps "$tools/whole" gate $ms dumps "${images[@]}"
-	work explains "$tools/whole" gate $ms explains "${images[@]}"
-	work namespaces namespaces "$1"
+	: >"$going"
+	work loads wall swap "$going" "${images[@]}"
+	work dumps "$tools/whole" gate "$going" dumps "${images[@]}"
+	work explains "$tools/whole" gate "$going" explains "${images[@]}"
+	work namespaces namespaces
 }
 
-# said WORKER FIELD: of the last line
-said() { tail -n 1 "$tap_dir/$1" | cut -d' ' -f"$2"; }
+# all_end WHAT
+all_end() {
+	local name
+
+	rm "$going"
+	for name in $workers; do
+		ok "$1: $name: none goes wrong" wait "${worker[$name]}" ||
+			diag "$(tail -n 3 "$tap_dir/$name")"
+	done
+}
+
+# said WORKER FIELD: of the last line, 0 if there is none
+said() {
+	local line
+
+	read -ra line < <(tail -n 1 "$tap_dir/$1")
+	echo "${line[$2 - 1]:-0}"
+}
+
+enough() {
+	[ "$(said loads 1)" -ge 5 ] && [ "$(said dumps 1)" -ge 5 ] &&
+		[ "$(said dumps 2)" -ge 1 ] && [ "$(said explains 2)" -ge 5 ] &&
+		[ "$(said namespaces 1)" -ge 8 ] && [ $sent -ge 66 ]
+}
 
 # Each batch has arrived before the next is sent: no queue overflows. The packet
 # that shows it counts, too.
@@ -96,17 +118,14 @@ arrived() {
 
 # together WHAT SECONDS
 together() {
-	local before lost name sent=0 denied=0 port=10000
+	local before lost sent=0 denied=0 port=10000 begin=$SECONDS
 
 	before=$(arrived)
-	all_work "$2"
-	while kill -0 "${worker[loads]}" 2>/dev/null; do
+	all_work
+	while goes_on_since $begin "$2" enough; do
 		batch $((port = port < 60000 ? port + 16 : 10000)) || bail "a marker was lost"
 	done
-	for name in $workers; do
-		ok "$1: $name: none goes wrong" wait "${worker[$name]}" ||
-			diag "$(tail -n 3 "$tap_dir/$name")"
-	done
+	all_end "$1"
 	lost=$((sent - $(arrived) + before))
 	is $lost 0 "$1: no packet was lost, and no other passed"
 	ok "$1: there was traffic all the time" [ $sent -ge 66 ]
@@ -116,7 +135,7 @@ together() {
 	ok "$1: explanations of several generations" [ "$(said explains 2)" -ge 5 ]
 	ok "$1: namespaces came and went" [ "$(said namespaces 1)" -ge 8 ]
 	diag "concurrency: $(jq -cn '$ARGS.named' --arg kernel "$(uname -r)" --arg what "$1" \
-		--argjson seconds "$2" --argjson loads "$(said loads 1)" \
+		--argjson seconds "$((SECONDS - begin))" --argjson loads "$(said loads 1)" \
 		--argjson dumps "$(said dumps 1)" --argjson interrupted "$(said dumps 2)" \
 		--argjson explains "$(said explains 1)" --argjson permitted $sent \
 		--argjson namespaces "$(said namespaces 1)" --argjson lost $lost \
@@ -133,17 +152,16 @@ generation "${images[0]}" 10.1 fc00 1111
 generation "${images[1]}" 10.200 fdff 1110-1112
 must "$tools/nltool" image "$tap_dir/any.img"
 is "$(nproc)" 2 "two processors"
-must wall swap 1 "${images[0]}"
+must wall swap "$tap_dir/none" "${images[0]}"
 for f in 4 6; do
 	passes a2l "IPv$f: before, what is allowed passes" $(ends a2l $f) proto=udp sport=9 dport=1111
 	stopped a2l "IPv$f: and what is not does not" $(ends a2l $f) proto=udp sport=9 dport=2222
 done
 capture_start denied lan eth0 in "udp port 2222"
-must all_work 2
-for name in $workers; do
-	ok "once before: $name: none goes wrong" wait "${worker[$name]}" ||
-		diag "$(tail -n 3 "$tap_dir/$name")"
-done
+sent=66
+all_work
+ok "once before: each did something" wait_for 60 enough
+all_end "once before"
 memory_note
 together "no conntrack" $((seconds / 2))
 conntrack_on

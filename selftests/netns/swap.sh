@@ -38,7 +38,7 @@ generation() {
 generation "$tap_dir/a.img" 10.1 fc00
 generation "$tap_dir/b.img" 10.200 fdff
 diag "images of $(stat -c %s "$tap_dir/a.img") and $(stat -c %s "$tap_dir/b.img") bytes"
-wall swap 1 "$tap_dir/b.img" >"$tap_dir/first" || bail "the first load"
+wall swap "$tap_dir/none" "$tap_dir/b.img" >"$tap_dir/first" || bail "the first load"
 for f in 4 6; do
 	passes a2l "IPv$f: before, what is allowed passes" $(ends a2l $f) proto=udp sport=9 dport=1111
 	stopped a2l "IPv$f: and what is not does not" $(ends a2l $f) proto=udp sport=9 dport=2222
@@ -62,18 +62,24 @@ arrived() {
 	echo "$answer"
 }
 
+loads() { tail -n 1 "$tap_dir/swaps"; }
+
+enough() { [ "$(loads)" -ge 5 ] && [ $sent -ge 320 ]; }
+
 under_swaps() {
-	local before sent=0 port=10000 swapper
+	local before sent=0 port=10000 swapper begin=$SECONDS
 
 	before=$(arrived)
-	wall swap 20000 "$tap_dir/a.img" "$tap_dir/b.img" >"$tap_dir/swaps" 2>&1 &
+	: >"$tap_dir/goes-on"
+	wall swap "$tap_dir/goes-on" "$tap_dir/a.img" "$tap_dir/b.img" >"$tap_dir/swaps" 2>&1 &
 	swapper=$!
-	while kill -0 $swapper 2>/dev/null; do
+	while goes_on_since $begin 20 enough; do
 		batch $((port += 16)) || bail "a marker was lost"
 	done
+	rm "$tap_dir/goes-on"
 	ok "$1: generations went by" wait $swapper
-	diag "$(cat "$tap_dir/swaps") generations, $sent packets that may pass"
-	ok "$1: at least five of them" [ "$(cat "$tap_dir/swaps")" -ge 5 ]
+	diag "$(loads) generations, $sent packets that may pass"
+	ok "$1: at least five of them" [ "$(loads)" -ge 5 ]
 	is $(($(arrived) - before)) $sent "$1: no packet was lost, and no other passed"
 	ok "$1: there was traffic all the time" [ $sent -ge 320 ]
 }

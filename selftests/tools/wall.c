@@ -4,7 +4,8 @@
  *
  *   load [--lifetime MS] < rules	compile and load; armed or not
  *   compile FILE < rules		the image alone
- *   swap MS FILE...			loads images in turn for so long; how many
+ *   swap WHILE FILE...			loads images in turn while file WHILE exists, one at
+ *					least; after each, how many
  *   arm [observing|enforcing] [tunnels|everything]
  *   disarm
  *   state				"enforcing"
@@ -39,6 +40,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "classifier.h"
 #include "compile.h"
@@ -404,26 +406,21 @@ static uint8_t *read_file(const char *path, size_t *length)
 	return bytes;
 }
 
-static void swap(struct ml_kernel *kernel, unsigned long ms, int count, char **paths)
+static void swap(struct ml_kernel *kernel, const char *while_exists, int count, char **paths)
 {
-	struct timespec now;
 	uint8_t *images[8];
 	size_t lengths[8];
-	uint64_t until;
 	int i, loads = 0;
 
 	if (count < 1 || count > 8)
 		die("swap one to eight images");
 	for (i = 0; i < count; i++)
 		images[i] = read_file(paths[i], &lengths[i]);
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	until = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000 + ms;
-	while ((uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000 < until) {
+	do {
 		load_image(kernel, images[loads % count], lengths[loads % count], 3600 * 1000);
-		loads++;
-		clock_gettime(CLOCK_MONOTONIC, &now);
-	}
-	printf("%d\n", loads);
+		printf("%d\n", ++loads);
+		fflush(stdout);
+	} while (!access(while_exists, F_OK));
 }
 
 static void print_count(struct ml_kernel *kernel, bool passed, const char *name)
@@ -551,7 +548,7 @@ int main(int argc, char **argv)
 	else if (!strcmp(command, "compile") && arg)
 		compile_file(arg);
 	else if (!strcmp(command, "swap") && argc > 3)
-		swap(kernel, strtoul(arg, NULL, 10), argc - 3, argv + 3);
+		swap(kernel, arg, argc - 3, argv + 3);
 	else if (!strcmp(command, "arm"))
 		check(ml_kernel_arm(kernel, scope_of(argc > 3 ? argv[3] : NULL), mode_of(arg), 0,
 				    "test", &error));

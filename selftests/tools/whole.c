@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: MIT
 /*
- * whole NAMESPACE MS dumps|explains IMAGE...
+ * whole NAMESPACE WHILE dumps|explains IMAGE...
  *
- * Asks the kernel over and over, for so long, while somebody else loads these
- * images in turn: what it answers must be of one of them alone.
+ * Asks the kernel over and over, while file WHILE exists and somebody else loads
+ * these images in turn: what it answers must be of one of them alone.
  *
  *   dumps	all rules. As an image has them, from the first to the last, or it is
- *		said that the dump was interrupted. Prints "WHOLE INTERRUPTED"
+ *		said that the dump was interrupted. "WHOLE INTERRUPTED", after each
  *   explains	what becomes of random packets. As the library says by one of the
  *		images, in every number of the answer, and always by the same one
- *		for the same (epoch, serial). Prints "ANSWERS GENERATIONS", how many
- *		of each there were
+ *		for the same (epoch, serial). "ANSWERS GENERATIONS", how many of each
+ *		there were, after each generation's first and at the end
  *
  * Status: 0; 1 with a sentence where an answer is of no image; 2 cannot be asked.
  */
@@ -19,7 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
+#include <unistd.h>
 
 #include "file.h"
 #include "kernel.h"
@@ -48,12 +48,17 @@ static void __attribute__((noreturn)) wrong(const char *what)
 	exit(1);
 }
 
-static uint64_t now_ms(void)
-{
-	struct timespec now;
+static const char *while_exists;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+static bool goes_on(void)
+{
+	return !access(while_exists, F_OK);
+}
+
+static void say(unsigned long first, unsigned long second)
+{
+	printf("%lu %lu\n", first, second);
+	fflush(stdout);
 }
 
 /* The tables point into the bytes: they stay. */
@@ -105,26 +110,26 @@ static bool is_whole(const struct dump *dump)
 	return false;
 }
 
-static void dumps(uint64_t until)
+static void dumps(void)
 {
 	unsigned long whole = 0, interrupted = 0;
 	struct dump dump;
 	int code;
 
-	while (now_ms() < until) {
+	while (goes_on()) {
 		dump.rules = 0;
 		memset(dump.fits, true, sizeof(dump.fits));
 		code = ml_kernel_rules(kernel, take_rule, &dump, &error);
 		if (code == -EINTR) {
 			interrupted++;
-			continue;
+		} else {
+			check(code);
+			if (!is_whole(&dump))
+				wrong("a dump that is of no image, and not said to be interrupted");
+			whole++;
 		}
-		check(code);
-		if (!is_whole(&dump))
-			wrong("a dump that is of no image, and not said to be interrupted");
-		whole++;
+		say(whole, interrupted);
 	}
-	printf("%lu %lu\n", whole, interrupted);
 }
 
 /* ---------------------------------------------------------------- explains */
@@ -175,20 +180,22 @@ static unsigned int who_says(const struct ml_packet *packet, const struct ml_ker
 	return set;
 }
 
-static void explains(uint64_t until)
+static void explains(void)
 {
 	unsigned long answers = 0, generations = 0;
 	uint64_t epoch = 0, serial = 0;
 	struct ml_kernel_answer answer;
 	struct ml_packet packet;
 	unsigned int owners = 0;
+	bool first;
 
-	while (now_ms() < until) {
+	while (goes_on()) {
 		packet = random_packet();
 		check(ml_kernel_explain(kernel, &packet, &answer, &error));
 		if (answer.epoch < epoch || (answer.epoch == epoch && answer.serial < serial))
 			wrong("a generation older than the one before");
-		if (answer.epoch != epoch || answer.serial != serial) {
+		first = answer.epoch != epoch || answer.serial != serial;
+		if (first) {
 			owners = ~0u;
 			generations++;
 		}
@@ -198,28 +205,29 @@ static void explains(uint64_t until)
 		if (!owners)
 			wrong("an answer that is of no image, or of two");
 		answers++;
+		if (first)
+			say(answers, generations);
 	}
-	printf("%lu %lu\n", answers, generations);
+	say(answers, generations);
 }
 
 int main(int argc, char **argv)
 {
-	uint64_t until;
 	int i;
 
 	if (argc < 5 || (strcmp(argv[3], "dumps") && strcmp(argv[3], "explains"))) {
-		fprintf(stderr, "usage: whole NAMESPACE MS dumps|explains IMAGE...\n");
+		fprintf(stderr, "usage: whole NAMESPACE WHILE dumps|explains IMAGE...\n");
 		return 2;
 	}
 	for (i = 4; i < argc; i++)
 		read_image(argv[i]);
 	netns_enter(argv[1]);
 	check(ml_kernel_open(&kernel, &error));
-	until = now_ms() + strtoull(argv[2], NULL, 10);
+	while_exists = argv[2];
 	if (!strcmp(argv[3], "dumps"))
-		dumps(until);
+		dumps();
 	else
-		explains(until);
+		explains();
 	ml_kernel_close(kernel);
 	return 0;
 }
